@@ -1,0 +1,26 @@
+"""Errors a user can mend: one line that names the file, the field, what is wrong and what is allowed."""
+
+
+class InputError(ValueError):
+    """Bad input. ``str(error)`` is one line; the command line prints it and exits with code 2.
+
+    Parameters
+    ----------
+    problem : what is wrong and what is allowed, e.g. ``"is -1.0; it must be > 0"``.
+    field : path of the field, e.g. ``"global.committees[1].cycles[3]"``; empty when the whole file is meant.
+    source : file (or argument) that holds the field; empty for data given in memory.
+    """
+
+    def __init__(self, problem: str, *, field: str = "", source: str = "") -> None:
+        self.problem = " ".join(problem.split())
+        self.field = field
+        self.source = source
+        super().__init__(": ".join(part for part in (source, field, self.problem) if part))
+
+    def in_file(self, source: str) -> "InputError":
+        """The same error, naming the file it was found in."""
+        return InputError(self.problem, field=self.field, source=source)
+
+
+class FalseBoundError(AssertionError):
+    """Something feasible earned more than a proved bound: a bug in the bound, never an acceptable result."""

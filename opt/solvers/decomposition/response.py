@@ -1,0 +1,84 @@
+r"""The best answer of one head (or one committee with fixed access) to prices, in closed form.
+
+    maximise  b exp(-A (a/f + d/u)) - p u - z f   over  u >= 0, 0 <= f <= f_max,   against being off (value 0).
+
+For a given T = a/f + d/u the cheapest resources cost C/T with C = (sqrt(z a) + sqrt(p d))^2 while f = sqrt(a/z) sqrt(C)/T
+stays below f_max; beyond, f = f_max and the rest is the same problem in T - a/f_max with b exp(-A a/f_max) and C = p d.
+b exp(-A T) - C/T is stationary where x exp(-x) = q, x = A T/2, q = (A/2) sqrt(C/(A b)); the root x <= 1 is the maximum, worth
+b exp(-2x)(1 - 2x): positive exactly when x < 1/2, i.e. q < exp(-1/2)/2.
+
+Why the bound on f is exact: with g(T) = b exp(-A T) - C/T and T_0 the time at which f reaches f_max, g falls from its
+maximum T* to its minimum and then rises towards 0. If T* >= T_0 no f_max-bound point beats g(T*), since the bound only
+raises cost; if T* < T_0, every T >= T_0 is worth at most max(g(T_0), 0), and T_0 lies on the bound branch.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ...compiled import compiled
+
+ON_BELOW = 0.5 * math.exp(-0.5)
+
+
+@compiled
+def half_decay_time(q: float) -> float:
+    """x in [0, 1] with x exp(-x) = q, for 0 <= q <= 1/e (the principal branch: -W_0(-q)).
+
+    Newton on the concave x - q exp(x) from a truncated series, which lies below the root: iterates grow towards it and
+    never pass it in exact arithmetic, so values computed from x are upper bounds up to rounding.
+    """
+    x = q * (1.0 + q * (1.0 + q * (1.5 + q * (8.0 / 3.0))))
+    if x > 1.0:
+        x = 1.0
+    for _ in range(60):
+        grown = q * math.exp(x)
+        slope = 1.0 - grown
+        if slope <= 0.0:
+            break
+        step = (grown - x) / slope
+        if step <= 1e-16 * x:
+            break
+        x += step
+    return x
+
+
+@compiled
+def best_response(
+    benefit: float, decay: float, work: float, cpu_max: float, cpu_price: float, need: float, price: float
+) -> tuple[float, float, float]:
+    """(value, u, f) of the best answer; (0, 0, 0) when off is best.
+
+    benefit b > 0; decay A [1/s]; work a [cycles], >= 0; cpu_max f_max [cycles/s]; cpu_price z [per cycle/s];
+    need d [subchannel seconds], > 0; price p [per subchannel]. u is inf when the price is 0 and the head is on.
+    """
+    if work <= 0.0:
+        work_time, running, worth = 0.0, 0.0, benefit
+    else:
+        if cpu_price > 0.0:
+            cost = math.sqrt(cpu_price * work) + math.sqrt(price * need)
+            q = 0.5 * decay * cost / math.sqrt(decay * benefit)
+            if q >= ON_BELOW:
+                return 0.0, 0.0, 0.0
+            x = half_decay_time(q)
+            time = 2.0 * x / decay
+            cpu = math.sqrt(work / cpu_price) * cost / time
+            if cpu <= cpu_max:
+                spectrum = math.inf if price <= 0.0 else math.sqrt(need / price) * cost / time
+                return benefit * math.exp(-2.0 * x) * (1.0 - 2.0 * x), spectrum, cpu
+        work_time, running = work / cpu_max, cpu_price * cpu_max
+        worth = benefit * math.exp(-decay * work_time)
+    if price <= 0.0:
+        value = worth - running
+        return (value, math.inf, cpu_max) if value > 0.0 else (0.0, 0.0, 0.0)
+    if worth <= 0.0:
+        return 0.0, 0.0, 0.0
+    cost = math.sqrt(price * need)
+    q = 0.5 * decay * cost / math.sqrt(decay * worth)
+    if q >= ON_BELOW:
+        return 0.0, 0.0, 0.0
+    x = half_decay_time(q)
+    value = worth * math.exp(-2.0 * x) * (1.0 - 2.0 * x) - running
+    if value <= 0.0:
+        return 0.0, 0.0, 0.0
+    return value, decay * need / (2.0 * x), 0.0 if work <= 0.0 else cpu_max

@@ -1,0 +1,1 @@
+"""twingap (placeholder, filled in below)."""
