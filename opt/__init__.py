@@ -1,0 +1,1 @@
+"""The optimisation problem: scenario, snapshot, equations, solvers with certificates. Never imports torch."""

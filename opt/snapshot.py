@@ -40,7 +40,7 @@ class HeadLayout:
         heads = np.bincount(ap)
         first = np.concatenate([[0], np.cumsum(heads)[:-1]])
         rank = np.arange(len(ap)) - first[ap]
-        place = np.arange(heads.max())
+        place = np.arange(int(heads.max()))
         is_head = place[None, :] < heads[:, None]
         head = np.where(is_head, first[:, None] + place[None, :], 0)
         is_link = is_head[:, :, None] & is_head[:, None, :] & (place[:, None] != place[None, :])
@@ -61,7 +61,7 @@ class CommitteeLayout:
     @classmethod
     def of(cls, delegates: Integers) -> CommitteeLayout:
         """Layout of committees with these numbers of delegates."""
-        place = np.arange(delegates.max())
+        place = np.arange(int(delegates.max()))
         real = place[None, :] < delegates[:, None]
         link = real[:, :, None] & real[:, None, :] & (place[:, None] != place[None, :])
         return cls(integers(delegates), booleans(real), booleans(link))
@@ -164,5 +164,7 @@ class Snapshot:
 
 
 # Number of axes of each array field in a single epoch; more means leading batch axes.
-LOCAL_AXES = dict.fromkeys(("accuracy", "cycles", "upload_bits", "cumulative_weight", "cpu_max_hz", "sinr_uplink"), 1) | {"sinr_peer": 3}
+LOCAL_AXES = dict.fromkeys(("accuracy", "cycles", "upload_bits", "cumulative_weight", "cpu_max_hz", "sinr_uplink"), 1) | {
+    "sinr_peer": 3
+}
 GLOBAL_AXES = {"block_bits": 1, "capacity": 1, "cycles": 2, "cpu_max_hz": 2, "sinr_access": 2, "sinr_peer": 3}

@@ -1,0 +1,27 @@
+"""Transmission rates and times: the only place where spectrum becomes seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Floats
+
+# A job that needs more than this many seconds is never done (model section 2: nothing to serve with means never).
+NEVER = 1e12
+
+
+def spectral_efficiency(sinr: NDArray[np.floating[Any]]) -> Floats:
+    """log2(1 + SINR) [bit/s/Hz], (2); SINR linear."""
+    return np.log2(1.0 + sinr)
+
+
+def seconds(amount: Floats | float, rate: Floats) -> Floats:
+    """amount / rate [s]; +inf where the rate is zero or the job would take more than 1e12 s.
+
+    amount in bits (or cycles), rate in bit/s (or cycles/s); arrays broadcast.
+    """
+    amount, rate = np.broadcast_arrays(np.asarray(amount, dtype=np.float64), np.asarray(rate, dtype=np.float64))
+    return np.divide(amount, rate, out=np.full(rate.shape, np.inf), where=rate > amount / NEVER)
