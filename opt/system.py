@@ -1,0 +1,266 @@
+"""A system drawn from a scenario: what stays fixed over epochs, and how its state becomes a snapshot.
+
+All randomness of an epoch is one vector of standard normals, the latent state z: SINR in dB and CPU are normal around
+each entity's mean, block size and psi pass through the normal distribution function to their uniform ranges. A process
+that keeps z standard normal therefore keeps every marginal, whatever its correlation over time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+
+from .arrays import Floats, Integers, floats
+from .scenario import Scenario, Span, preset
+from .snapshot import CommitteeLayout, GlobalPart, HeadLayout, LocalPart, Snapshot
+
+BITS_PER_BYTE = 8.0
+NEPER_PER_DB = np.log(10.0) / 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What changes from epoch to epoch, with leading batch axes (...). SINR in dB; padding as in Snapshot (0 dB).
+
+    cpu_head [..., J] cycles/s; sinr_uplink_db [..., J]; sinr_peer_db [..., K, N, N]; block_bits [..., I];
+    capacity [..., I]; cpu_delegate [..., I, V] cycles/s; sinr_access_db [..., I, K]; sinr_link_db [..., I, V, V].
+    """
+
+    cpu_head: Floats
+    sinr_uplink_db: Floats
+    sinr_peer_db: Floats
+    block_bits: Floats
+    capacity: Integers
+    cpu_delegate: Floats
+    sinr_access_db: Floats
+    sinr_link_db: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """What stays fixed over epochs: layouts, data, accuracies, and the mean of every fluctuating quantity.
+
+    Per head [J]: accuracy; cycles C_j (1); upload_bits (3); cumulative_weight (8)(9); mean_cpu_head [cycles/s];
+    mean_sinr_uplink_db. mean_sinr_peer_db [K, N, N]. Per committee: committee_cycles [I, V]; mean_cpu_delegate [I, V];
+    mean_sinr_access_db [I, K]; mean_sinr_link_db [I, V, V].
+    """
+
+    scenario: Scenario
+    heads: HeadLayout
+    committees: CommitteeLayout
+    accuracy: Floats
+    cycles: Floats
+    upload_bits: Floats
+    cumulative_weight: Floats
+    mean_cpu_head: Floats
+    mean_sinr_uplink_db: Floats
+    mean_sinr_peer_db: Floats
+    committee_cycles: Floats
+    mean_cpu_delegate: Floats
+    mean_sinr_access_db: Floats
+    mean_sinr_link_db: Floats
+    name: str = field(default="")
+
+    @cached_property
+    def latent_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each field of State in one epoch, in the order in which they lie in z."""
+        K, N = self.heads.head.shape
+        J = len(self.heads.ap)
+        I, V = self.committees.is_delegate.shape  # noqa: E741 - the paper's symbol
+        return {
+            "cpu_head": (J,),
+            "sinr_uplink_db": (J,),
+            "sinr_peer_db": (K, N, N),
+            "block_bits": (I,),
+            "capacity": (I,),
+            "cpu_delegate": (I, V),
+            "sinr_access_db": (I, K),
+            "sinr_link_db": (I, V, V),
+        }
+
+    @cached_property
+    def latent_size(self) -> int:
+        """Length of z."""
+        return sum(int(np.prod(shape)) for shape in self.latent_shapes.values())
+
+    def split(self, latent: Floats) -> dict[str, Floats]:
+        """Views of z [..., latent_size] by field of State."""
+        batch = latent.shape[:-1]
+        views: dict[str, Floats] = {}
+        start = 0
+        for name, shape in self.latent_shapes.items():
+            stop = start + int(np.prod(shape))
+            views[name] = latent[..., start:stop].reshape(batch + shape)
+            start = stop
+        return views
+
+    def state(self, latent: Floats) -> State:
+        """The state that z [..., latent_size] stands for."""
+        z = self.split(latent)
+        numbers = self.scenario
+        low, high = numbers.capacity_range
+        swing = numbers.sinr_fluctuation_db
+        committees = self.committees
+        return State(
+            cpu_head=_cpu(self.mean_cpu_head, z["cpu_head"], numbers.cpu_fluctuation, numbers.head_cpu_hz),
+            sinr_uplink_db=self.mean_sinr_uplink_db + swing * z["sinr_uplink_db"],
+            sinr_peer_db=self.mean_sinr_peer_db + swing * self.heads.is_link * z["sinr_peer_db"],
+            block_bits=_block_bits(z["block_bits"], numbers.block_bytes),
+            capacity=np.minimum(low + np.floor((high - low + 1) * _uniform(z["capacity"])), high).astype(np.int64),
+            cpu_delegate=np.where(
+                committees.is_delegate,
+                _cpu(self.mean_cpu_delegate, z["cpu_delegate"], numbers.cpu_fluctuation, numbers.delegate_cpu_hz),
+                1.0,
+            ),
+            sinr_access_db=self.mean_sinr_access_db + swing * z["sinr_access_db"],
+            sinr_link_db=self.mean_sinr_link_db + swing * committees.is_link * z["sinr_link_db"],
+        )
+
+    def mean_state(self) -> State:
+        """Every quantity at its mean (z = 0); psi at the middle of its range."""
+        return self.state(np.zeros(self.latent_size))
+
+    def snapshot(self, state: State, name: str = "", *, cycles: Floats | None = None) -> Snapshot:
+        """Problem (16) at this state. ``cycles`` [..., J] replaces the heads' true cycles (a twin that misreads data)."""
+        numbers = self.scenario
+        local = LocalPart(
+            subchannel_hz=numbers.subchannel_hz,
+            subchannels_max=numbers.local_subchannels,
+            whole_subchannels=numbers.whole_subchannels,
+            multicast=numbers.multicast,
+            floor_adaptation=numbers.floor_adaptation,
+            benefit=numbers.local_benefit,
+            decay=numbers.local_decay,
+            spectrum_cost=numbers.local_spectrum_cost,
+            cpu_cost=numbers.local_cpu_cost,
+            arrival_rate=numbers.arrival_rate,
+            cache_multiplier=numbers.cache_multiplier,
+            multicast_batch=numbers.multicast_batch,
+            confirmation_weight=numbers.confirmation_weight,
+            multicast_bits=numbers.multicast_bits,
+            layout=self.heads,
+            accuracy=self.accuracy,
+            cycles=self.cycles if cycles is None else cycles,
+            upload_bits=self.upload_bits,
+            cumulative_weight=self.cumulative_weight,
+            cpu_max_hz=state.cpu_head,
+            sinr_uplink=linear(state.sinr_uplink_db),
+            sinr_peer=linear(state.sinr_peer_db),
+        )
+        global_ = GlobalPart(
+            subchannel_hz=numbers.subchannel_hz,
+            subchannels_max=numbers.global_subchannels,
+            whole_subchannels=numbers.whole_subchannels,
+            multicast=numbers.multicast,
+            timeout=numbers.timeout,
+            timeout_rule=numbers.timeout_rule,
+            benefit=numbers.global_benefit,
+            decay=numbers.global_decay,
+            spectrum_cost=numbers.global_spectrum_cost,
+            cpu_cost=numbers.global_cpu_cost,
+            layout=self.committees,
+            block_bits=state.block_bits,
+            capacity=state.capacity,
+            cycles=self.committee_cycles,
+            cpu_max_hz=state.cpu_delegate,
+            sinr_access=linear(state.sinr_access_db),
+            sinr_peer=linear(state.sinr_link_db),
+        )
+        return Snapshot(name or self.name, local, global_)
+
+
+def draw_system(scenario: Scenario, rng: np.random.Generator, name: str = "") -> System:
+    """A system of this scenario: who takes part, their data and accuracies, and all means."""
+    heads = HeadLayout.of(np.repeat(np.arange(scenario.aps), _counts(rng, scenario.heads_per_ap, scenario.aps)))
+    committees = CommitteeLayout.of(_counts(rng, scenario.delegates, scenario.committees))
+    J = len(heads.ap)
+    K, N = heads.head.shape
+    V = committees.is_delegate.shape[1]
+    devices = _counts(rng, scenario.devices, J)
+    data_bits = _data_bits(rng, scenario, devices)
+    accuracy = rng.uniform(*scenario.accuracy, J)
+    uplink_db = rng.uniform(*scenario.mean_sinr_db, J)
+    sender_db = uplink_db[heads.head][:, :, None]
+    delegate_db = rng.uniform(*scenario.mean_sinr_db, (scenario.committees, V))[:, :, None]
+    offset = scenario.link_offset_db
+    models = devices if scenario.uploaded_models == "per_device" else np.ones(J)
+    cycles = np.full(V, scenario.delegate_cycles * scenario.transactions_per_block)
+    cycles[0] = scenario.manager_cycles * scenario.transactions_per_block
+    delegate_cpu = rng.uniform(*scenario.delegate_cpu_hz, (scenario.committees, V))
+    return System(
+        scenario=scenario,
+        heads=heads,
+        committees=committees,
+        accuracy=floats(accuracy),
+        cycles=floats(scenario.batch * data_bits * scenario.cycles_per_bit),
+        upload_bits=floats(models * scenario.model_bits),
+        cumulative_weight=floats(cumulative_weight(heads, data_bits, accuracy, scenario)),
+        mean_cpu_head=floats(rng.uniform(*scenario.head_cpu_hz, J)),
+        mean_sinr_uplink_db=floats(uplink_db),
+        mean_sinr_peer_db=floats(
+            np.where(heads.is_link, sender_db + rng.uniform(-offset, offset, (K, N, N)), 0.0),
+        ),
+        committee_cycles=floats(np.where(committees.is_delegate, cycles, 0.0)),
+        mean_cpu_delegate=floats(np.where(committees.is_delegate, delegate_cpu, 1.0)),
+        mean_sinr_access_db=floats(rng.uniform(*scenario.mean_sinr_db, (scenario.committees, K))),
+        mean_sinr_link_db=floats(
+            np.where(committees.is_link, delegate_db + rng.uniform(-offset, offset, (scenario.committees, V, V)), 0.0),
+        ),
+        name=name,
+    )
+
+
+def cumulative_weight(layout: HeadLayout, data_bits: Floats, accuracy: Floats, scenario: Scenario) -> Floats:
+    """CW_j [J] by (8) and (9), capped at CW_th: own weight plus the weights of the updates that approve it.
+
+    W_j = (data of j / data of its AP) * theta_j. CW_j = W_j + sum over the AP's other heads j' of
+    W_j' / max(|theta_j' - theta_j|, 0.05) (R6); that all of them approve (M = N - 1) is our assumption.
+    """
+    of_ap = np.bincount(layout.ap, weights=data_bits)
+    own = data_bits / of_ap[layout.ap] * accuracy
+    weight, theta = own[layout.head], accuracy[layout.head]
+    difference = np.abs(theta[:, None, :] - theta[:, :, None])
+    approving = np.where(layout.is_link, weight[:, None, :] / np.maximum(difference, scenario.accuracy_difference_min), 0.0)
+    total = own + approving.sum(axis=-1)[layout.ap, layout.rank]
+    return np.minimum(total, scenario.confirmation_weight)
+
+
+def draw(preset_name: str = "paper", seed: int = 0, **changes: object) -> Snapshot:
+    """One epoch of one system of a preset, drawn from the stationary distribution; changes are fields of Scenario."""
+    for_system, for_state = np.random.SeedSequence(seed).spawn(2)
+    system = draw_system(preset(preset_name, **changes), np.random.default_rng(for_system), f"{preset_name}-{seed}")
+    latent = np.random.default_rng(for_state).standard_normal(system.latent_size)
+    return system.snapshot(system.state(latent))
+
+
+def linear(decibel: Floats) -> Floats:
+    """10^(dB / 10)."""
+    return np.exp(NEPER_PER_DB * decibel)
+
+
+def _counts(rng: np.random.Generator, span: tuple[int, int], number: int) -> Integers:
+    return rng.integers(span[0], span[1], size=number, endpoint=True)
+
+
+def _data_bits(rng: np.random.Generator, scenario: Scenario, devices: Integers) -> Floats:
+    """Data of each cluster [J]: sum over its devices of D_n."""
+    cluster = np.repeat(np.arange(len(devices)), devices)
+    each = scenario.images_per_device * scenario.image_bits * rng.uniform(*scenario.data_spread, len(cluster))
+    return floats(np.bincount(cluster, weights=each))
+
+
+def _cpu(mean: Floats, z: Floats, fluctuation: float, span: Span) -> Floats:
+    return np.clip(mean * (1.0 + fluctuation * z), *span)
+
+
+def _uniform(z: Floats) -> Floats:
+    """Standard normals to uniforms on [0, 1]."""
+    return np.asarray(ndtr(z))
+
+
+def _block_bits(z: Floats, block_bytes: Span) -> Floats:
+    low, high = block_bytes
+    return BITS_PER_BYTE * (low + (high - low) * _uniform(z))
