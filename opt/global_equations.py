@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .arrays import Booleans, Floats
+from .arrays import Booleans, Floats, Integers
 from .decision import GlobalDecision
 from .rates import seconds, spectral_efficiency
 from .snapshot import GlobalPart
@@ -23,7 +23,7 @@ TIMEOUT_TOLERANCE = 1e-9
 
 def served(part: GlobalPart, decision: GlobalDecision) -> Booleans:
     """gamma_ik: True where AP k uses committee i; [..., I, K]."""
-    committees = np.arange(part.block_bits.shape[-1])
+    committees: Integers = np.arange(int(part.block_bits.shape[-1]))
     return decision.access[..., None, :] == committees[:, None]
 
 
@@ -76,8 +76,8 @@ def committee_spectrum(part: GlobalPart, decision: GlobalDecision) -> Floats:
         assert decision.peer is not None
         own = np.where(part.layout.is_link, decision.peer, 0.0).sum(axis=-1)
     requests = np.where(served(part, decision), decision.request[..., None, :], 0.0).sum(axis=-1)
-    manager = np.arange(own.shape[-1]) == 0
-    return own + np.where(manager, requests[..., None], 0.0)
+    place: Integers = np.arange(int(own.shape[-1]))
+    return own + np.where(place == 0, requests[..., None], 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def evaluate_global(part: GlobalPart, decision: GlobalDecision) -> GlobalEvaluat
     """Utility, delays, costs and violations of a global decision (model section 3); broadcasts over batch axes."""
     uncut = phase_times(part, decision)
     late = (uncut > part.timeout * (1.0 + TIMEOUT_TOLERANCE)).any(axis=-1)
-    confirmed = ~late if part.timeout_rule == "fail" else np.ones_like(late)
+    confirmed = np.logical_or(~late, part.timeout_rule == "cap")
     phases = np.minimum(uncut, part.timeout)
     verification = verification_time(part, decision.cpu_hz)
     delay = phases.sum(axis=-1) + verification

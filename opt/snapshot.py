@@ -7,7 +7,8 @@ the layouts say which entries are real. SI units, SINR linear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -36,13 +37,16 @@ class HeadLayout:
 
     @classmethod
     def of(cls, ap: Integers) -> HeadLayout:
-        """Layout of heads whose APs are ``ap`` (0..K-1 without gaps, heads of one AP consecutive)."""
+        """Layout of heads whose APs are ``ap``: indices 0..K-1 without gaps."""
         heads = np.bincount(ap)
         first = np.concatenate([[0], np.cumsum(heads)[:-1]])
-        rank = np.arange(len(ap)) - first[ap]
-        place = np.arange(int(heads.max()))
+        by_ap = np.argsort(ap, kind="stable")
+        rank = np.empty(len(ap), dtype=np.int64)
+        rank[by_ap] = np.arange(len(ap)) - first[ap[by_ap]]
+        place: Integers = np.arange(int(heads.max()))
         is_head = place[None, :] < heads[:, None]
-        head = np.where(is_head, first[:, None] + place[None, :], 0)
+        head = np.zeros(is_head.shape, dtype=np.int64)
+        head[ap, rank] = np.arange(len(ap))
         is_link = is_head[:, :, None] & is_head[:, None, :] & (place[:, None] != place[None, :])
         return cls(integers(ap), integers(rank), integers(heads), integers(head), booleans(is_head), booleans(is_link))
 
@@ -136,11 +140,15 @@ Part = TypeVar("Part", LocalPart, GlobalPart)
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One epoch of Problem (16), or a batch of epochs when its arrays carry leading axes."""
+    """One epoch of Problem (16), or a batch of epochs when its arrays carry leading axes.
+
+    ``extras``: what the file carried under keys that are ignored, by the path of their object; written back on saving.
+    """
 
     name: str
     local: LocalPart
     global_: GlobalPart
+    extras: Mapping[str, object] = field(default_factory=dict[str, object])
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -154,9 +162,9 @@ class Snapshot:
 
         def pick(part: Part, core: dict[str, int]) -> Part:
             chosen = {}
-            for field, axes in core.items():
-                array = getattr(part, field)
-                chosen[field] = array[where] if array.ndim > axes else array
+            for attribute, axes in core.items():
+                array = getattr(part, attribute)
+                chosen[attribute] = array[where] if array.ndim > axes else array
             return replace(part, **chosen)
 
         name = f"{self.name}[{','.join(map(str, where))}]" if batch else self.name
