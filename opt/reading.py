@@ -184,8 +184,15 @@ class Reader:
 
 
 def _kind(x: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number"}
-    return "null" if x is None else names.get(type(x), type(x).__name__)
+    kinds: tuple[tuple[type, str], ...] = (
+        (dict, "an object"),
+        (list, "a list"),
+        (str, "a string"),
+        (bool, "true or false"),
+        (int, "a number"),
+        (float, "a number"),
+    )
+    return next((name for kind, name in kinds if isinstance(x, kind)), "null")
 
 
 def _shown(x: object) -> str:

@@ -1,0 +1,65 @@
+"""Every solver by name. A new one is one file and one line here, or an entry point in the group ``twingap.solvers``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+import numpy as np
+
+from .errors import InputError
+from .result import Answer, Budget
+from .snapshot import Snapshot
+
+Solver = Callable[[Snapshot, Budget, np.random.Generator], Answer]
+GROUP = "twingap.solvers"
+
+
+@dataclass(frozen=True)
+class SolverEntry:
+    """target "module:function", imported on use; proves: what its bound rests on ("nothing" when it has none);
+    handles: which modes; requires: importable packages it needs; origin: the distribution that registers it."""
+
+    target: str
+    proves: str
+    handles: str
+    requires: tuple[str, ...] = ()
+    origin: str = "twingap"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Required packages that are not installed."""
+        return tuple(name for name in self.requires if importlib.util.find_spec(name) is None)
+
+
+SOLVERS: dict[str, SolverEntry] = {
+    "decomposition": SolverEntry(
+        target="twingap.opt.solvers.decomposition:solve",
+        proves="upper bound by weak duality on prices, branch and bound on multicast time and access",
+        handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
+    ),
+}
+
+
+def registered_solvers() -> dict[str, SolverEntry]:
+    """Our solvers and those that other packages register under the entry point group ``twingap.solvers``."""
+    found = dict(SOLVERS)
+    for point in entry_points(group=GROUP):
+        origin = point.dist.name if point.dist else "unknown"
+        found.setdefault(point.name, SolverEntry(point.value, "see its package", "see its package", origin=origin))
+    return found
+
+
+def find_solver(name: str) -> Solver:
+    """The solver function. InputError when the name is unknown or a package it needs is missing."""
+    known = registered_solvers()
+    if name not in known:
+        raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="solver")
+    entry = known[name]
+    if entry.missing:
+        raise InputError(f"{name!r} needs {', '.join(entry.missing)}; install it first", field="solver")
+    module, _, function = entry.target.partition(":")
+    return getattr(importlib.import_module(module), function)

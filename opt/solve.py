@@ -1,0 +1,68 @@
+"""The one way to run a solver: it answers, the equations score, the bound is checked against what was attained."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from .bounds import assert_not_beaten
+from .errors import InputError
+from .evaluation import FEASIBLE, evaluate
+from .registry import find_solver
+from .result import Budget, Holds, PartResult, Result, relative_gap
+from .snapshot import Snapshot
+
+
+class InfeasibleAnswerError(AssertionError):
+    """A solver returned a decision that breaks a constraint: a bug in the solver."""
+
+
+def solve(
+    snapshot: Snapshot, solver: str = "decomposition", gap: float = 1e-4, time_limit: float = 60.0, seed: int = 0
+) -> Result:
+    """Solve one snapshot of Problem (16).
+
+    gap: relative gap (bound - objective) / max(|objective|, 1e-9) at which to stop; time_limit: seconds of wall clock.
+    The objective is what the decision earns by the equations; the bound is +inf unless the solver proves one.
+    Raises InputError (unknown solver, impossible option, unsupported mode), FalseBoundError (the decision beats the bound;
+    the snapshot is saved for replay), InfeasibleAnswerError.
+    """
+    if not (math.isfinite(gap) and gap >= 0.0):
+        raise InputError(f"is {gap}; it must be a finite number >= 0", field="gap")
+    if not time_limit > 0.0:
+        raise InputError(f"is {time_limit}; it must be > 0 seconds", field="time_limit")
+    if snapshot.batch_shape:
+        raise InputError(f"is a batch of shape {snapshot.batch_shape}; take one epoch with .at(index)", field="snapshot")
+    run = find_solver(solver)
+    started = time.perf_counter()
+    answer = run(snapshot, Budget(gap, time_limit), np.random.default_rng(seed))
+    seconds = time.perf_counter() - started
+    bound = answer.local_bound + answer.global_bound
+    objective, local, global_ = math.nan, math.nan, math.nan
+    holds: Holds = "none"
+    if answer.decision is not None:
+        earned = evaluate(snapshot, answer.decision)
+        if not earned.violation <= FEASIBLE:
+            raise InfeasibleAnswerError(f"{solver} violates a constraint of {snapshot.name} by {float(earned.violation):.3e}")
+        objective, local, global_ = float(earned.utility), float(earned.local.utility), float(earned.global_.utility)
+        for part, attained, proved in (("local", local, answer.local_bound), ("global", global_, answer.global_bound)):
+            assert_not_beaten(attained, proved, snapshot, answer.decision, f"{solver}-{part}")
+        holds = "optimal" if relative_gap(objective, bound) <= gap else "feasible"
+    return Result(
+        snapshot=snapshot.name,
+        solver=solver,
+        objective=objective,
+        # Rounding may put the evaluated objective an ulp above a tight bound; the larger of the two is still a bound.
+        bound=max(bound, objective) if math.isfinite(objective) else bound,
+        stopped=answer.stopped,
+        holds=holds,
+        seconds=seconds,
+        local=PartResult(local, answer.local_bound),
+        global_=PartResult(global_, answer.global_bound),
+        decision=answer.decision,
+        proof=answer.proof,
+        trace=answer.trace,
+        stages=answer.stages,
+    )
