@@ -1,1 +1,95 @@
-"""twingap (placeholder, filled in below)."""
+"""How far from optimal is a digital-twin-driven scheduler, and how much of that is the twin's error?
+
+Public names load on first use (SPEC 1 style), so that solving never imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .baselines import make_baseline
+    from .opt.decision import Decision, GlobalDecision, LocalDecision
+    from .opt.errors import FalseBoundError, InputError
+    from .opt.evaluation import Evaluation, evaluate
+    from .opt.result import Result
+    from .opt.scenario import Scenario, preset
+    from .opt.snapshot import Snapshot
+    from .opt.snapshot_file import load_snapshot, save_snapshot
+    from .opt.solution_file import load_solution, save_solution
+    from .opt.solve import solve
+    from .opt.system import draw
+    from .opt.verify import verify
+    from .rl.environment import Environment, make_env
+    from .rl.training import train
+    from .studies.measure_gap import GapReport, measure_gap
+
+_HOME = {
+    "Decision": "opt.decision",
+    "Environment": "rl.environment",
+    "Evaluation": "opt.evaluation",
+    "FalseBoundError": "opt.errors",
+    "GapReport": "studies.measure_gap",
+    "GlobalDecision": "opt.decision",
+    "InputError": "opt.errors",
+    "LocalDecision": "opt.decision",
+    "Result": "opt.result",
+    "Scenario": "opt.scenario",
+    "Snapshot": "opt.snapshot",
+    "draw": "opt.system",
+    "evaluate": "opt.evaluation",
+    "load_snapshot": "opt.snapshot_file",
+    "load_solution": "opt.solution_file",
+    "make_baseline": "baselines",
+    "make_env": "rl.environment",
+    "measure_gap": "studies.measure_gap",
+    "preset": "opt.scenario",
+    "save_snapshot": "opt.snapshot_file",
+    "save_solution": "opt.solution_file",
+    "solve": "opt.solve",
+    "train": "rl.training",
+    "verify": "opt.verify",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Decision",
+    "Environment",
+    "Evaluation",
+    "FalseBoundError",
+    "GapReport",
+    "GlobalDecision",
+    "InputError",
+    "LocalDecision",
+    "Result",
+    "Scenario",
+    "Snapshot",
+    "__version__",
+    "draw",
+    "evaluate",
+    "load_snapshot",
+    "load_solution",
+    "make_baseline",
+    "make_env",
+    "measure_gap",
+    "preset",
+    "save_snapshot",
+    "save_solution",
+    "solve",
+    "train",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'twingap' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    # Rebind, so that a submodule of the same name (``solve``) never shadows the function.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
