@@ -19,6 +19,7 @@ import math
 from ...compiled import compiled
 
 ON_BELOW = 0.5 * math.exp(-0.5)
+LOCAL_BELOW = math.exp(-1.0)
 
 
 @compiled
@@ -82,3 +83,84 @@ def best_response(
     if value <= 0.0:
         return 0.0, 0.0, 0.0
     return value, decay * need / (2.0 * x), 0.0 if work <= 0.0 else cpu_max
+
+
+@compiled
+def concave_response(
+    benefit: float, decay: float, work: float, cpu_max: float, cpu_price: float, need: float, price: float
+) -> tuple[float, float]:
+    """(u, f) of the head's one local maximum with u > 0 at price p > 0, whether or not being off is better; (0, 0) if none.
+
+    There is at most one: a local maximum lies on the principal root x <= 1 of the branch it is on (module). If the free branch
+    has its root T* >= T_0 (CPU inside its bound), the f_max branch has none before T_0: it touches the free branch from below
+    at T_0 with the same slope, which is >= 0 there, so a maximum before T_0 would need its minimum before T_0 too, at
+    A T > 2, beyond T* <= 2/A.
+    """
+    worth, bound = benefit, 0.0
+    if worth <= 0.0:
+        return 0.0, 0.0
+    if work > 0.0:
+        if cpu_price > 0.0:
+            cost = math.sqrt(cpu_price * work) + math.sqrt(price * need)
+            q = 0.5 * decay * cost / math.sqrt(decay * benefit)
+            if q <= LOCAL_BELOW:
+                time = 2.0 * half_decay_time(q) / decay
+                cpu = math.sqrt(work / cpu_price) * cost / time
+                if cpu <= cpu_max:
+                    return math.sqrt(need / price) * cost / time, cpu
+        worth = benefit * math.exp(-decay * work / cpu_max)
+        bound = cpu_max
+    if worth <= 0.0:
+        return 0.0, 0.0
+    q = 0.5 * decay * math.sqrt(price * need) / math.sqrt(decay * worth)
+    if q > LOCAL_BELOW:
+        return 0.0, 0.0
+    return decay * need / (2.0 * half_decay_time(q)), bound
+
+
+@compiled
+def served_value(
+    benefit: float, decay: float, work: float, cpu_max: float, cpu_price: float, need: float, uplink: float
+) -> tuple[float, float]:
+    """(value, f) of a head with ``uplink`` u given and its best CPU, u unpaid: max_f b exp(-A (a/f + d/u)) - z f, or 0."""
+    if uplink <= 0.0:
+        return 0.0, 0.0
+    worth = benefit * math.exp(-decay * need / uplink)
+    if worth <= 0.0:
+        return 0.0, 0.0
+    value, _, cpu = best_response(worth, decay, work, cpu_max, cpu_price, need, 0.0)
+    return value, cpu
+
+
+@compiled
+def boxed_response(
+    benefit: float,
+    decay: float,
+    work: float,
+    cpu_max: float,
+    cpu_price: float,
+    need: float,
+    price: float,
+    low: float,
+    high: float,
+) -> tuple[float, float, float]:
+    """(value, u, f) of the best answer with low <= u <= high to a price p > 0: the free answer, or an end, or the local maximum.
+
+    The value of u is continuous, so its maximum over an interval is at an end or at a local maximum inside. A head that keeps
+    u >= low without running (f = 0) still pays for it.
+    """
+    value, uplink, cpu = best_response(benefit, decay, work, cpu_max, cpu_price, need, price)
+    if low <= uplink <= high:
+        return value, uplink, cpu
+    earned, cpu = served_value(benefit, decay, work, cpu_max, cpu_price, need, low)
+    value, uplink = earned - price * low, low
+    if high < math.inf:
+        earned, fast = served_value(benefit, decay, work, cpu_max, cpu_price, need, high)
+        if earned - price * high > value:
+            value, uplink, cpu = earned - price * high, high, fast
+    inner, fast = concave_response(benefit, decay, work, cpu_max, cpu_price, need, price)
+    if low < inner < high:
+        earned, fast = served_value(benefit, decay, work, cpu_max, cpu_price, need, inner)
+        if earned - price * inner > value:
+            value, uplink, cpu = earned - price * inner, inner, fast
+    return value, uplink, cpu

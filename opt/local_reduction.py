@@ -1,0 +1,118 @@
+r"""Exact reduction of the local part of Problem (16): from links to (T_multi, u_j, f_j), and back.
+
+What remains per head is its uplink share u_j and its CPU f_j; what couples heads is tau = T_multi and the budget C1:
+
+    maximise  sum_j [ B exp(-A (c_j + Q(tau) + a_j/f_j + d_j/u_j)) - p_0 u_j - z f_j ] - p_0 M/tau
+    subject to  sum_j u_j + M/tau <= W,  0 <= f_j <= f_max_j,        p_0 = spectrum_cost W_0.
+
+Why it is exact. (a) One sender: a ``per_link`` head that must finish in T_multi_j needs bits/(W_0 log2(1 + SINR) T_multi_j)
+on each link, so its links cost s_j/T_multi_j with s_j the sum over links; more on any link helps nobody. In ``group`` mode one
+share serves all links, so s_j is the largest of them. (b) Over heads: utility depends on the T_multi_j only through their mean
+over all J heads, tau, and on the total sum_j s_j/T_multi_j. By Cauchy-Schwarz
+(sum_j sqrt(s_j))^2 <= (sum_j s_j/T_multi_j)(sum_j T_multi_j), so the cheapest total is M/tau with M = (sum_j sqrt(s_j))^2/J,
+reached by T_multi_j proportional to sqrt(s_j). (c) A head that is off (u_j = 0) still multicasts: tau is a mean over all heads.
+If one head with peers does not multicast, tau is infinite, nobody earns anything, and everything off (utility 0) is best.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .arrays import Floats
+from .decision import LocalDecision
+from .local_equations import confirmation_time, training_work
+from .rates import NEVER, spectral_efficiency
+from .snapshot import LocalPart
+
+
+class ReducedLocal(NamedTuple):
+    """The reduced problem of one epoch; a named tuple because compiled loops take it as it is.
+
+    worth [J]: B exp(-A c_j), what head j earns if everything but its confirmation were instant (0: it can never be on).
+    work [J]: a_j [cycles]. need [J]: d_j [subchannel seconds]. cpu_max [J]: f_max_j [cycles/s].
+    decay: A [1/s]. cpu_price: z [per cycle/s]. spectrum_price: p_0 [per subchannel]. budget: W [subchannels].
+    multicast_need: M [subchannel seconds]. queue_slope: iota. queue_relief: H/(2 lambda) [s]. load_rate: 2 lambda [1/s].
+    stepped: whether the adaptation level is floored.
+    """
+
+    worth: Floats
+    work: Floats
+    need: Floats
+    cpu_max: Floats
+    decay: float
+    cpu_price: float
+    spectrum_price: float
+    budget: float
+    multicast_need: float
+    queue_slope: float
+    queue_relief: float
+    load_rate: float
+    stepped: bool
+
+
+def link_needs(part: LocalPart) -> Floats:
+    """Subchannel seconds of each link's multicast, bits/(W_0 log2(1 + SINR)), (7); 0 where there is no link; [..., K, N, N]."""
+    rate = part.subchannel_hz * spectral_efficiency(part.sinr_peer)
+    needs = np.divide(part.multicast_bits, rate, out=np.full(rate.shape, np.inf), where=rate > 0.0)
+    return np.where(part.layout.is_link, needs, 0.0)
+
+
+def multicast_needs(part: LocalPart) -> Floats:
+    """s_j [subchannel seconds]: multicast spectrum of head j times T_multi_j; 0 for a head without peers; [..., J]."""
+    links = link_needs(part)
+    heads = links.max(axis=-1) if part.multicast == "group" else links.sum(axis=-1)
+    return heads[..., part.layout.ap, part.layout.rank]
+
+
+def reduce_local(part: LocalPart) -> ReducedLocal:
+    """The reduced problem of one epoch (no batch axes)."""
+    rate = part.subchannel_hz * spectral_efficiency(part.sinr_uplink)
+    reachable = rate > 0.0
+    need = np.divide(part.upload_bits, rate, out=np.ones(rate.shape), where=reachable)
+    worth = np.where(reachable, part.benefit * np.exp(-part.decay * confirmation_time(part)), 0.0)
+    roots = np.sqrt(multicast_needs(part))
+    return ReducedLocal(
+        worth=worth,
+        work=training_work(part),
+        need=need,
+        cpu_max=np.array(part.cpu_max_hz, dtype=np.float64),
+        decay=float(part.decay),
+        cpu_price=float(part.cpu_cost),
+        spectrum_price=float(part.spectrum_cost * part.subchannel_hz),
+        budget=float(part.subchannels_max),
+        multicast_need=float(roots.sum() ** 2 / len(roots)),
+        queue_slope=float(part.cache_multiplier),
+        queue_relief=float(part.multicast_batch / (2.0 * part.arrival_rate)),
+        load_rate=float(2.0 * part.arrival_rate),
+        stepped=bool(part.floor_adaptation),
+    )
+
+
+def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -> LocalDecision:
+    """The link-level decision that reaches T_multi = ``tau`` [s] at least cost (see the module) with these u_j and f_j.
+
+    A head that is on (u_j > 0) with nothing to train gets the least CPU with which it counts as running (model section 2:
+    f_j = 0 means never). C1 is kept in floating point: if rounding passes the budget, everything shrinks by that hair.
+    """
+    layout = part.layout
+    idle = (uplink > 0.0) & (cpu_hz <= 0.0)
+    enough = np.maximum(10.0 / NEVER * part.cycles, 1e-12 * part.cpu_max_hz)
+    cpu_hz = np.where(idle, np.minimum(enough, part.cpu_max_hz), cpu_hz)
+    links = link_needs(part)
+    heads = links.max(axis=-1) if part.multicast == "group" else links.sum(axis=-1)
+    roots = np.sqrt(heads)
+    total = float(roots.sum())
+    on_air = tau > 0.0 and np.isfinite(tau) and total > 0.0
+    # 1 / T_multi_j for T_multi_j = J tau sqrt(s_j) / sum sqrt(s): link or group spectrum is need / T_multi_j.
+    speed = (
+        np.divide(total, layout.ap.size * tau * roots, out=np.zeros(roots.shape), where=roots > 0.0) if on_air else 0.0 * roots
+    )
+    shares = (heads * speed)[layout.ap, layout.rank] if part.multicast == "group" else links * speed[..., None]
+    spent = float(uplink.sum() + shares.sum())
+    hair = min(1.0, part.subchannels_max / spent * (1.0 - 1e-15)) if spent > part.subchannels_max else 1.0
+    uplink, shares = uplink * hair, shares * hair
+    if part.multicast == "group":
+        return LocalDecision(uplink, cpu_hz, multicast=shares)
+    return LocalDecision(uplink, cpu_hz, peer=shares)

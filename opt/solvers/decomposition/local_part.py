@@ -1,0 +1,254 @@
+r"""Solver of the local part of Problem (16) with divisible subchannels: best-first branch and bound on T_multi and shares.
+
+The reduced problem (``opt.local_reduction``) couples heads by tau = T_multi and one budget. A cell is an interval of tau and
+a box of uplink shares; ``local_bound`` proves an upper bound on it, ``local_primal`` finds decisions near its relaxed answer.
+Cells are cut at the edges of the delay's pieces, then in tau, or in one head's share: heads are S-shaped, so the relaxation
+may hold one of them half on. Together the cells cover every tau in [M/W, inf] and every u >= 0, except that of heads that are
+equal in every number only the order u_j >= u_j' for j < j' is kept (exchanging them changes nothing).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from ...arrays import Floats, Integers
+from ...decision import LocalDecision
+from ...errors import InputError
+from ...local_equations import evaluate_local
+from ...local_reduction import ReducedLocal, recover_local, reduce_local
+from ...result import Deadline, Stopped
+from ...snapshot import LocalPart
+from .local_bound import CellBound, bound_at, bound_cell
+from .local_delay import STEP_BACK, edge, kink, level_at, line_below, piece_edge, shared_delay
+from .local_primal import Rounding, round_prices, tune
+from .part_answer import PartAnswer
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """tau in [left, right], low <= u <= high, and what was proved about it."""
+
+    left: float
+    right: float
+    low: Floats
+    high: Floats
+    proved: CellBound
+
+
+def solve_local(part: LocalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[LocalDecision]:
+    """Solve the local part of one epoch until bound - objective <= relative |objective| + absolute, or the deadline.
+
+    Raises InputError for ``whole_subchannels``: this version's solver handles divisible subchannels only.
+    """
+    if part.whole_subchannels:
+        raise InputError(
+            "is true; solver decomposition of this version handles divisible subchannels only (false)",
+            field="local.whole_subchannels",
+        )
+    started = perf_counter()
+    problem = reduce_local(part)
+    search = _Search(problem, relative, absolute, deadline)
+    search.stages["reduction"] = perf_counter() - started
+    stopped = search.run()
+    started = perf_counter()
+    decision = recover_local(part, search.tau, search.uplink, search.cpu)
+    objective = float(evaluate_local(part, decision).utility)
+    if objective < 0.0:
+        nothing = np.zeros(len(problem.worth))
+        decision, objective = recover_local(part, math.inf, nothing, nothing), 0.0
+    search.stages["recovery"] = perf_counter() - started
+    bound = search.bound
+    if stopped != "time_limit":
+        stopped = "gap" if bound - objective <= relative * abs(objective) + absolute else "exhausted"
+    search.trace.append((deadline.elapsed, objective, bound))
+    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages)
+
+
+class _Search:
+    """Open cells by bound, the best decision held, and the largest bound of the cells that were closed."""
+
+    def __init__(self, problem: ReducedLocal, relative: float, absolute: float, deadline: Deadline) -> None:
+        heads = len(problem.worth)
+        self.problem, self.relative, self.absolute, self.deadline = problem, relative, absolute, deadline
+        self.value, self.tau, self.uplink, self.cpu = 0.0, math.inf, np.zeros(heads), np.zeros(heads)
+        self.closed = 0.0  # everything off is worth 0 and is in no cell
+        self.open: list[tuple[float, int, Cell]] = []
+        self.twins = _twins(problem)
+        self.cells = 0
+        self.trace: list[tuple[float, float, float]] = []
+        self.stages = {"bounding": 0.0, "primal": 0.0}
+
+    @property
+    def bound(self) -> float:
+        """Proved bound of the whole part: the largest of all cells, open or closed."""
+        return max(self.closed, -self.open[0][0]) if self.open else self.closed
+
+    @property
+    def target(self) -> float:
+        """A cell with a bound up to this needs no more work."""
+        return self.value + self.relative * abs(self.value) + self.absolute
+
+    def run(self) -> Stopped:
+        """Best-first search."""
+        need = self.problem.multicast_need
+        if not math.isfinite(need):
+            return "exhausted"  # a link without any rate: T_multi is infinite whatever is done
+        heads = len(self.uplink)
+        free_low, free_high = np.zeros(heads), np.full(heads, np.inf)
+        left, right = (0.0, 0.0) if need <= 0.0 else (need / self.problem.budget * (1.0 - 1e-12), math.inf)
+        anything = CellBound(math.inf, 0.0, left, 0.0, math.inf, left, left)
+        self.consider(left, right, free_low, free_high, anything)
+        while self.open and self.bound > self.target:
+            self.trace.append((self.deadline.elapsed, self.value, self.bound))
+            if self.deadline.passed:
+                return "time_limit"
+            self.branch(heapq.heappop(self.open)[2])
+        return "exhausted"
+
+    def consider(self, left: float, right: float, low: Floats, high: Floats, parent: CellBound) -> None:
+        """Bound a new cell, look for a decision in it, and keep it open if it may hold a better one."""
+        started = perf_counter()
+        problem = self.problem
+        touch = min(max(parent.tau, left), right) if math.isfinite(parent.tau) else left
+        proved = self.prove(left, right, low, high, touch, parent.price)
+        if not problem.stepped:
+            for _ in range(2):
+                if proved.bound <= self.target or not left < proved.tau < math.inf:
+                    break
+                again = self.prove(left, right, low, high, proved.tau, proved.price)
+                better = again.bound < proved.bound
+                proved = again if better else proved
+                if not better:
+                    break
+        if parent.bound < proved.bound:
+            proved = proved._replace(bound=parent.bound)
+        self.cells += 1
+        self.stages["bounding"] += perf_counter() - started
+        cell = Cell(left, right, low, high, proved)
+        if proved.bound > self.target:
+            self.improve(cell)
+        if proved.bound > self.target:
+            heapq.heappush(self.open, (-proved.bound, self.cells, cell))
+        else:
+            self.closed = max(self.closed, proved.bound)
+
+    def prove(self, left: float, right: float, low: Floats, high: Floats, touch: float, price: float) -> CellBound:
+        """Bound of a cell with the delay replaced by the line that touches it at ``touch``."""
+        line, slope = line_below(self.problem, left, touch) if left > 0.0 else (0.0, 0.0)
+        precision = (0.05 * self.absolute, 0.05 * self.relative + 1e-14)
+        return bound_cell(self.problem, low, high, left, right, line, slope, price, self.target, *precision)
+
+    def improve(self, cell: Cell) -> None:
+        """Decisions near the relaxed answer of a cell: its heads that are on, with and without the one in between."""
+        tau = cell.proved.tau
+        if not math.isfinite(tau):
+            return
+        started = perf_counter()
+        problem = self.problem
+        left, right = self.piece(tau)
+        tau = min(max(tau, left), right)
+        rounding = self.round(cell, tau)
+        on = rounding.on | (cell.low > 0.0)
+        choices = [on]
+        if rounding.head >= 0:
+            one = on.copy()
+            one[rounding.head] = not one[rounding.head]
+            choices.append(one)
+        for choice in choices:
+            quick = tune(problem, choice, left, right, tau, cell.proved.price, 0)
+            if quick.value > self.value - 0.5 * (cell.proved.bound - self.value):
+                quick = tune(problem, choice, left, right, tau, cell.proved.price, 30)
+            if quick.value > self.value:
+                self.value, self.tau, self.uplink, self.cpu = quick.value, quick.tau, quick.uplink, quick.cpu
+                self.trace.append((self.deadline.elapsed, self.value, max(self.bound, cell.proved.bound)))
+        self.stages["primal"] += perf_counter() - started
+
+    def piece(self, tau: float) -> tuple[float, float]:
+        """Multicast times around ``tau`` that a decision may take, with one adaptation level."""
+        problem = self.problem
+        least = problem.multicast_need / problem.budget
+        if problem.multicast_need <= 0.0:
+            return 0.0, 0.0
+        if not problem.stepped:
+            return least, max(1e3 * tau, least)
+        level = level_at(problem, tau)
+        start = edge(problem, level) if level > 0.0 else 0.0
+        end = edge(problem, level + 1.0) * (1.0 - STEP_BACK)
+        return max(start, min(least, end)), end
+
+    def round(self, cell: Cell, tau: float) -> Rounding:
+        """The relaxed answer of a cell with at most one head in between."""
+        return round_prices(self.problem, cell.low, cell.high, tau, cell.proved.price_low, cell.proved.price_high)
+
+    def branch(self, cell: Cell) -> None:
+        """Cut a cell where its relaxation is weakest: at a piece of the delay, in tau, or in one head's share."""
+        left, right, proved = cell.left, cell.right, cell.proved
+        cut = piece_edge(self.problem, left, right, proved.tau) if left > 0.0 else 0.0
+        if cut > 0.0:
+            self.cut_time(cell, cut)
+            return
+        tau = min(max(proved.tau, left), right)
+        rounding = self.round(cell, tau)
+        wide = right > left * (1.0 + 1e-10)
+        if rounding.head >= 0 and not (wide and self.time_error(cell, tau) > rounding.loss):
+            gap = proved.bound - self.target
+            if rounding.loss > 1e-3 * gap or not wide:
+                self.cut_share(cell, rounding)
+                return
+        if not wide:
+            self.closed = max(self.closed, proved.bound)
+            return
+        self.cut_time(cell, self.inside(cell))
+
+    def time_error(self, cell: Cell, tau: float) -> float:
+        """How much of a cell's bound is due to its width in tau: bound minus the bound at ``tau`` alone."""
+        exact, _, _ = bound_at(
+            self.problem,
+            cell.low,
+            cell.high,
+            tau,
+            tau,
+            shared_delay(self.problem, tau),
+            0.0,
+            float(self.problem.worth.sum()),
+            cell.proved.price,
+        )
+        return cell.proved.bound - exact
+
+    def inside(self, cell: Cell) -> float:
+        """A multicast time well inside the cell, near where the relaxation wants to be (or between, if it wants two)."""
+        left, proved = cell.left, cell.proved
+        right = cell.right if math.isfinite(cell.right) else max(4.0 * left, 4.0 * min(proved.tau, 1e300))
+        span = math.log(right / left)
+        wish = math.log(max(math.sqrt(proved.tau_low / left) * math.sqrt(min(proved.tau_high, right) / left), 1.0)) / span
+        return left * math.exp(span * min(max(wish, 0.1), 0.9))
+
+    def cut_time(self, cell: Cell, cut: float) -> None:
+        """Two cells with the same shares, left and right of ``cut``."""
+        self.consider(cell.left, cut, cell.low, cell.high, cell.proved)
+        self.consider(cut, cell.right, cell.low, cell.high, cell.proved)
+
+    def cut_share(self, cell: Cell, rounding: Rounding) -> None:
+        """Two cells with the share of one head below and above where the rounding left it, equal heads in order."""
+        j, jump = rounding.head, rounding.jump
+        share = min(max(rounding.uplink, 0.3 * jump), 0.9 * jump)
+        share = min(max(share, cell.low[j]), cell.high[j])
+        later = self.twins == self.twins[j]
+        earlier = later.copy()
+        later[:j], earlier[j + 1 :] = False, False
+        less, more = cell.high.copy(), cell.low.copy()
+        less[later] = np.minimum(less[later], share)
+        more[earlier] = np.maximum(more[earlier], share)
+        self.consider(cell.left, cell.right, cell.low, less, cell.proved)
+        self.consider(cell.left, cell.right, more, cell.high, cell.proved)
+
+
+def _twins(problem: ReducedLocal) -> Integers:
+    """A label per head, the same for heads that are equal in every number; [J]."""
+    rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max], axis=1)
+    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -1,0 +1,228 @@
+r"""Good decisions for the local part: who is on is given, the rest is concave and solved to the last digits.
+
+With the set of heads that are on and tau fixed, each of them stays on its concave side (A d/u <= 2 after its best CPU) and the
+budget W - M/tau is used up at one price, or not quite if even the price p_0 leaves some. tau itself is then tuned where Q is
+smooth: the derivative of the best utility is pi M/tau^2 - A Q'(tau) (sum of benefits), by the envelope theorem. One head may
+sit on its convex side at a local maximum (never two: shifting spectrum between them would gain), so leftovers may go to one.
+Nothing here is trusted: the caller evaluates the decision with the equations.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ...arrays import Booleans, Floats
+from ...compiled import compiled
+from ...local_reduction import ReducedLocal
+from .local_delay import delay_slope, shared_delay
+from .response import best_response, boxed_response, concave_response, served_value
+
+
+class Allocation(NamedTuple):
+    """Utility of a set of heads at ``tau``, the price at which its budget is used, its benefits, and u, f per head."""
+
+    value: float
+    tau: float
+    price: float
+    benefit: float
+    uplink: Floats
+    cpu: Floats
+
+
+@compiled
+def demand(problem: ReducedLocal, on: Booleans, fade: float, price: float, uplink: Floats, cpu: Floats) -> float:
+    """Fill u and f of the heads in ``on`` on their concave side at ``price``; the sum of u. Heads without a maximum get 0."""
+    total = 0.0
+    for j in range(on.shape[0]):
+        uplink[j], cpu[j] = 0.0, 0.0
+        if on[j]:
+            uplink[j], cpu[j] = concave_response(
+                fade * problem.worth[j],
+                problem.decay,
+                problem.work[j],
+                problem.cpu_max[j],
+                problem.cpu_price,
+                problem.need[j],
+                price,
+            )
+            total += uplink[j]
+    return total
+
+
+@compiled
+def earned(problem: ReducedLocal, fade: float, uplink: Floats, cpu: Floats) -> tuple[float, float]:
+    """(benefits minus costs of all heads, benefits); multicast not counted."""
+    value, benefit = 0.0, 0.0
+    for j in range(uplink.shape[0]):
+        if uplink[j] > 0.0:
+            delay = problem.need[j] / uplink[j]
+            if problem.work[j] > 0.0:
+                delay += problem.work[j] / cpu[j]
+            gain = fade * problem.worth[j] * math.exp(-problem.decay * delay)
+            benefit += gain
+            value += gain - problem.spectrum_price * uplink[j] - problem.cpu_price * cpu[j]
+    return value, benefit
+
+
+@compiled
+def allocate(problem: ReducedLocal, on: Booleans, tau: float, price: float) -> Allocation:
+    """Best concave-side allocation to the heads ``on`` at ``tau``; heads for which the budget is too small drop out.
+
+    The price is bracketed and interpolated as a power law of the spectrum used; a bracket that closes on a jump shows which
+    heads have no maximum any more at that scarcity, and they are left out.
+    """
+    heads = on.shape[0]
+    uplink, cpu = np.zeros(heads), np.zeros(heads)
+    room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
+    fade = math.exp(-problem.decay * shared_delay(problem, tau))
+    if room <= 0.0 or fade <= 0.0:
+        return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
+    floor = problem.spectrum_price
+    active = on.copy()
+    price = max(price, floor)
+    if price <= 0.0:
+        price = max(problem.worth.sum(), 1e-300) / problem.budget
+    for _ in range(heads + 1):
+        low, high, used_low, used_high = floor, math.inf, math.inf, 0.0
+        for step in range(200):
+            used = demand(problem, active, fade, price, uplink, cpu)
+            if used > room:
+                low, used_low = price, used
+            else:
+                high, used_high = price, used
+                if price <= floor or used >= room * (1.0 - 1e-11) or used <= 0.0:
+                    break
+            if used_low == math.inf:
+                price = max(high * min(max((used_high / room) ** 2, 1e-3), 0.5), floor)
+            elif high == math.inf:
+                price = low * min(max((used_low / room) ** 2, 1.5), 1e3)
+            else:
+                if high - low <= 1e-15 * high:
+                    break
+                power = -1.0
+                if used_high > 0.0 and step % 4 != 3:
+                    power = low * (used_low / room) ** (math.log(high / low) / math.log(used_low / used_high))
+                price = power if low < power < high else math.sqrt(low * high)
+                if not low < price < high:
+                    break
+        if high == math.inf:
+            return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
+        price = high
+        used = demand(problem, active, fade, price, uplink, cpu)
+        dropped = False
+        for j in range(heads):
+            if active[j] and uplink[j] <= 0.0:
+                active[j] = False
+                dropped = True
+        if not dropped or used <= 0.0:
+            break
+    value, benefit = earned(problem, fade, uplink, cpu)
+    if problem.multicast_need > 0.0:
+        value -= floor * problem.multicast_need / tau
+    return Allocation(value, tau, price, benefit, uplink, cpu)
+
+
+@compiled
+def tune(problem: ReducedLocal, on: Booleans, left: float, right: float, tau: float, price: float, steps: int) -> Allocation:
+    """Best allocation to ``on`` over tau in [left, right], one piece of Q, from ``tau`` on, by the sign of the derivative."""
+    best = allocate(problem, on, tau, price)
+    if problem.multicast_need <= 0.0 or best.value == -math.inf:
+        return best
+    low, high = math.log(left), math.log(right)
+    slope_low, slope_high = math.nan, math.nan
+    last = best
+    for step in range(steps):
+        gain = last.price * problem.multicast_need / last.tau
+        loss = problem.decay * delay_slope(problem, last.tau) * last.tau * last.benefit
+        slope, here = gain - loss, math.log(last.tau)
+        if abs(slope) <= 1e-12 * (gain + loss):
+            break
+        if slope > 0.0:
+            low, slope_low = here, slope
+        else:
+            high, slope_high = here, slope
+        if high - low <= 1e-10:
+            break
+        if slope > 0.0 and math.isnan(slope_high):
+            # Both terms are powers of tau near the optimum: gain falls like 1/tau, loss grows like tau.
+            aim = here + min(max(0.5 * math.log(gain / max(loss, 1e-3 * gain)) * 1.2, 1e-9), high - here)
+        elif slope < 0.0 and math.isnan(slope_low):
+            aim = here - min(max(0.5 * math.log(loss / max(gain, 1e-3 * loss)) * 1.2, 1e-9), here - low)
+        elif step % 3 == 2 or math.isnan(slope_low) or math.isnan(slope_high):
+            aim = 0.5 * (low + high)
+        else:
+            aim = low + (high - low) * slope_low / (slope_low - slope_high)
+        aimed = min(max(math.exp(aim), left), right)
+        if aimed == last.tau:
+            break
+        last = allocate(problem, on, aimed, last.price)
+        if last.value == -math.inf:
+            # Too little room left of here: the multicast takes it.
+            low, slope_low = aim, math.nan
+            last = allocate(problem, on, math.exp(0.5 * (aim + high)), best.price)
+            if last.value == -math.inf:
+                break
+        if last.value > best.value:
+            best = last
+    return best
+
+
+@compiled
+def willing(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price: float, uplink: Floats) -> float:
+    """Fill the heads' best u in their boxes at ``price``; their sum."""
+    total = 0.0
+    for j in range(low.shape[0]):
+        worth = fade * problem.worth[j]
+        work, top, need = problem.work[j], problem.cpu_max[j], problem.need[j]
+        if low[j] <= 0.0 and high[j] == math.inf:
+            _, u, _ = best_response(worth, problem.decay, work, top, problem.cpu_price, need, price)
+        else:
+            _, u, _ = boxed_response(worth, problem.decay, work, top, problem.cpu_price, need, price, low[j], high[j])
+        uplink[j] = u
+        total += u
+    return total
+
+
+class Rounding(NamedTuple):
+    """A relaxed answer made whole: all heads at one of two responses but one.
+
+    on: heads with a share. head: the one in between (-1: none) with share ``uplink``; ``jump`` its share when fully on;
+    loss: how much less it is worth there than the relaxation believes.
+    """
+
+    on: Booleans
+    head: int
+    uplink: float
+    jump: float
+    loss: float
+
+
+@compiled
+def round_prices(problem: ReducedLocal, low: Floats, high: Floats, tau: float, price_low: float, price_high: float) -> Rounding:
+    """Heads' responses at the two prices around the relaxation's, mixed until the budget at ``tau`` is used, in head order."""
+    heads = low.shape[0]
+    fade = math.exp(-problem.decay * shared_delay(problem, tau))
+    room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
+    many, few = np.zeros(heads), np.zeros(heads)
+    willing(problem, low, high, fade, price_low, many)
+    room -= willing(problem, low, high, fade, price_high, few)
+    on = few > 0.0
+    for j in range(heads):
+        extra = many[j] - few[j]
+        if extra <= 0.0:
+            continue
+        if extra <= room:
+            room -= extra
+            on[j] = True
+            continue
+        between = few[j] + max(room, 0.0)
+        share = (between - few[j]) / extra
+        worth, work, top, need = fade * problem.worth[j], problem.work[j], problem.cpu_max[j], problem.need[j]
+        at_few, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, few[j])
+        at_many, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, many[j])
+        there, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, between)
+        return Rounding(on, j, between, many[j], share * at_many + (1.0 - share) * at_few - there)
+    return Rounding(on, -1, 0.0, 0.0, 0.0)
