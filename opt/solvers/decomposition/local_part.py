@@ -24,7 +24,7 @@ from ...local_reduction import ReducedLocal, recover_local, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from .local_bound import CellBound, bound_at, bound_cell
-from .local_delay import STEP_BACK, edge, kink, level_at, line_below, piece_edge, shared_delay
+from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .local_primal import Rounding, round_prices, tune
 from .part_answer import PartAnswer
 
@@ -192,9 +192,9 @@ class _Search:
         if cut > 0.0:
             self.cut_time(cell, cut)
             return
-        tau = min(max(proved.tau, left), right)
+        tau = max(left, min(proved.tau, right * (1.0 - STEP_BACK)))
         rounding = self.round(cell, tau)
-        wide = right > left * (1.0 + 1e-10)
+        wide = right > left * (1.0 + 10.0 * STEP_BACK)
         if rounding.head >= 0 and not (wide and self.time_error(cell, tau) > rounding.loss):
             gap = proved.bound - self.target
             if rounding.loss > 1e-3 * gap or not wide:

@@ -144,7 +144,7 @@ def boxed_response(
     low: float,
     high: float,
 ) -> tuple[float, float, float]:
-    """(value, u, f) of the best answer with low <= u <= high to a price p > 0: the free answer, or an end, or the local maximum.
+    """(value, u, f) of the best answer with low <= u <= high to a price p > 0: the free answer, an end or the local maximum.
 
     The value of u is continuous, so its maximum over an interval is at an end or at a local maximum inside. A head that keeps
     u >= low without running (f = 0) still pays for it.
