@@ -15,6 +15,9 @@ from .errors import InputError
 
 Rule = tuple[Callable[[float], bool], str]
 
+# Default of ``value`` arguments: null is a value too.
+FROM_KEY = object()
+
 POSITIVE: Rule = (lambda x: x > 0.0, "must be > 0")
 NON_NEGATIVE: Rule = (lambda x: x >= 0.0, "must be >= 0")
 FRACTION: Rule = (lambda x: 0.0 < x <= 1.0, "must be in (0, 1]")
@@ -97,9 +100,9 @@ class Reader:
         """The object under ``key``."""
         return Reader(self.value(key), self.at(key), self.source)
 
-    def items(self, key: str) -> list[object]:
-        """The list under ``key``."""
-        content = self.value(key)
+    def items(self, key: str, value: object = FROM_KEY) -> list[object]:
+        """The list under ``key``, which may also name an element of a list (``sinr_peer[2]``) whose content is ``value``."""
+        content = self.value(key) if value is FROM_KEY else value
         if not isinstance(content, list):
             self.fail(key, f"is {_kind(content)}; it must be a list")
         return cast(list[object], content)
@@ -124,27 +127,21 @@ class Reader:
         """A finite number that satisfies ``rule``."""
         return self._number(self.value(key), key, rule)
 
-    def vector(self, key: str, length: int | None, rule: Rule) -> Floats:
-        """A list of ``length`` (any, when None) numbers that satisfy ``rule``."""
-        content = self.items(key)
+    def vector(self, key: str, length: int | None, rule: Rule, value: object = FROM_KEY) -> Floats:
+        """A list of ``length`` (any, when None) numbers that satisfy ``rule``; ``value`` as in ``items``."""
+        content = self.items(key, value)
         self._check_length(content, length, key)
         return np.array([self._number(x, f"{key}[{n}]", rule) for n, x in enumerate(content)], dtype=np.float64)
 
-    def matrix(self, key: str, rows: int, columns: int, rule: Rule, *, diagonal: bool = True, value: object = None) -> Floats:
-        """A list of ``rows`` lists of ``columns`` numbers; with ``diagonal=False`` the diagonal may be any finite number.
-
-        ``key`` may name an element of a list (``sinr_peer[2]``); its content is then given as ``value``.
-        """
-        content = self.value(key) if value is None else value
-        if not isinstance(content, list):
-            self.fail(key, f"is {_kind(content)}; it must be a list of {rows} lists")
-        lines = cast(list[object], content)
+    def matrix(
+        self, key: str, rows: int, columns: int, rule: Rule, *, diagonal: bool = True, value: object = FROM_KEY
+    ) -> Floats:
+        """``rows`` lists of ``columns`` numbers; with ``diagonal=False`` the diagonal may be any finite number."""
+        lines = self.items(key, value)
         self._check_length(lines, rows, key)
         matrix = np.empty((rows, columns))
         for a, line in enumerate(lines):
-            if not isinstance(line, list):
-                self.fail(f"{key}[{a}]", f"is {_kind(line)}; it must be a list of {columns} numbers")
-            numbers = cast(list[object], line)
+            numbers = self.items(f"{key}[{a}]", line)
             self._check_length(numbers, columns, f"{key}[{a}]")
             for b, x in enumerate(numbers):
                 free = not diagonal and a == b

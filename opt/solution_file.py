@@ -146,7 +146,7 @@ def _rows(reader: Reader, key: str, sizes: Integers) -> Floats:
         reader.fail(key, f"has {len(lines)} entries; it must have {len(sizes)}, one per committee")
     rows = np.zeros((len(sizes), int(sizes.max())))
     for i, (line, n) in enumerate(zip(lines, sizes, strict=True)):
-        rows[i, :n] = reader.matrix(f"{key}[{i}]", 1, int(n), ANY_NUMBER, value=[line])[0]
+        rows[i, :n] = reader.vector(f"{key}[{i}]", int(n), ANY_NUMBER, line)
     return rows
 
 
