@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Booleans, Floats
 from .decision import Decision
@@ -51,7 +53,7 @@ def check_shapes(snapshot: Snapshot, decision: Decision) -> None:
         "local": ((heads,), (aps, most, most), local.multicast),
         "global": ((committees, delegates), (committees, delegates, delegates), global_.multicast),
     }
-    expected = {
+    expected: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
         "local.uplink": (decision.local.uplink, (heads,)),
         "local.cpu_hz": (decision.local.cpu_hz, (heads,)),
         "global.access": (decision.global_.access, (aps,)),
