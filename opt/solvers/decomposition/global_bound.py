@@ -1,0 +1,188 @@
+r"""A proved upper bound on a box of the global part, by prices on spectrum and on load.
+
+A box fixes how many APs each committee serves and confines its access load r_i and its communication time t_i (rows of
+``Box``). For any price p >= 0 on C5, every decision in the box earns at most p W + sum_i v_i(r_i), with v_i(r) the best worth
+of committee i on its times (``global_response``), convex and decreasing in r. So v_i lies under its chord on the box's loads, and
+for any potentials mu of the committees
+
+    p W + sum_i [chord_i(0) + n_i mu_i] + sum_k max_i (slope_i need_ik - mu_i)
+
+is an upper bound: linear weights on APs, maximised over all assignments with these counts (loads outside the box included,
+which only adds). No p and no mu can make it false, so the searches below need no proof. It is minimised over p by tangents
+(its slope is W minus the spectrum asked for) and over mu by the dual of the transportation problem.
+
+Within a box times are cut from below: with at most the budget minus what the others need at least, S(t) must be affordable.
+Both are computed at the smallest loads of the box, hence hold for all of it.
+
+Rounding. All terms are computed to a few units in the last place of numbers no larger than the scale
+sum_i n_i (B + p_0 W) + (I + 1) p W; responses are stationary, so errors of their times enter squared; D of ``global_curve`` sums
+at most V terms. 1e-12 of the scale is more than a hundred times what this adds up to, and is added to every bound.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...arrays import Floats, Integers
+from ...compiled import compiled
+from .global_assignment import assignment_bound, improve_assignment
+from .global_response import GlobalModel, earliest_on_rows, respond, spectrum_by
+
+# Rows of a box [5, I].
+COUNT, LOAD_LOW, LOAD_HIGH, TIME_LOW, TIME_HIGH = range(5)
+SLACK = 1e-12
+
+
+@compiled
+def scale_of(model: GlobalModel, counts: Floats, price: float) -> float:
+    """Size of the numbers that a bound at this price adds up (module docstring)."""
+    served = counts.sum()
+    spectrum = model.budget
+    return served * (model.benefit + model.spectrum_price * spectrum) + (counts.size + 1) * price * spectrum
+
+
+@compiled
+def tighten_times(model: GlobalModel, counts: Floats, loads: Floats, box: Floats, earliest: Floats) -> bool:
+    """Raise TIME_LOW of the box and write ``earliest`` [I, R] as the budget allows at these loads; False: nothing fits."""
+    committees = counts.size
+    budget = model.budget * (1.0 + SLACK)
+    least = np.zeros(committees)
+    for i in range(committees):
+        if counts[i] > 0.0:
+            least[i] = spectrum_by(model, i, loads[i], box[TIME_HIGH, i])
+    total = least.sum()
+    if total > budget:
+        return False
+    for i in range(committees):
+        if counts[i] > 0.0:
+            available = budget - (total - least[i])
+            low = earliest_on_rows(model, i, loads[i], box[TIME_LOW, i], available, earliest[i])
+            low *= 1.0 - SLACK
+            for row in range(earliest.shape[1]):
+                earliest[i, row] *= 1.0 - SLACK
+            if low > box[TIME_HIGH, i]:
+                return False
+            box[TIME_LOW, i] = max(low, box[TIME_LOW, i])
+    return True
+
+
+@compiled
+def bound_at(
+    model: GlobalModel,
+    box: Floats,
+    earliest: Floats,
+    price: float,
+    access: Integers,
+    potential: Floats,
+    chord: Floats,
+    loads: Floats,
+    spectrum: Floats,
+) -> tuple[float, float]:
+    """(bound, its slope in the price) at one price.
+
+    Writes the best assignment ``access`` [K] (warm start), its ``loads`` [I], ``chord`` [2, I] (value at LOAD_LOW, slope) and
+    ``spectrum`` [I], what each committee asks for there (on its chord).
+    """
+    committees, points = model.needs.shape
+    counts = box[COUNT]
+    weight = np.zeros((committees, points))
+    ends = np.zeros((2, committees))
+    for i in range(committees):
+        chord[0, i] = chord[1, i] = 0.0
+        if counts[i] <= 0.0:
+            continue
+        low, high = box[LOAD_LOW, i], box[LOAD_HIGH, i]
+        chord[0, i], _, ends[0, i] = respond(model, i, counts[i], low, price, earliest[i], box[TIME_HIGH, i])
+        ends[1, i] = ends[0, i]
+        if high - low > 1e-12 * high:
+            value, _, ends[1, i] = respond(model, i, counts[i], high, price, earliest[i], box[TIME_HIGH, i])
+            chord[1, i] = min(0.0, (value - chord[0, i]) / (high - low))
+        for k in range(points):
+            weight[i, k] = chord[1, i] * model.needs[i, k]
+    improve_assignment(weight, counts, access, potential)
+    loads[:] = 0.0
+    for k in range(points):
+        loads[access[k]] += model.needs[access[k], k]
+    bound = price * model.budget + assignment_bound(weight, counts, potential) + SLACK * scale_of(model, counts, price)
+    slope = model.budget
+    for i in range(committees):
+        bound += chord[0, i] - chord[1, i] * box[LOAD_LOW, i]
+        spectrum[i] = ends[0, i]
+        if chord[1, i] != 0.0:
+            share = (loads[i] - box[LOAD_LOW, i]) / (box[LOAD_HIGH, i] - box[LOAD_LOW, i])
+            spectrum[i] += min(max(share, 0.0), 1.0) * (ends[1, i] - ends[0, i])
+        slope -= spectrum[i]
+    return bound, slope
+
+
+@compiled
+def next_price(
+    low: float, low_value: float, low_slope: float, high: float, high_value: float, high_slope: float, turn: int
+) -> tuple[float, float]:
+    """(price to try, tangents' lower estimate of the minimum) in a bracket of a convex function; every third turn halves."""
+    price = 0.5 * (low + high)
+    bend = high_slope - low_slope
+    estimate = -math.inf
+    if bend > 0.0:
+        meet = (low_value - high_value + high_slope * high - low_slope * low) / bend
+        meet = min(max(meet, low), high)
+        estimate = low_value + low_slope * (meet - low)
+        if turn % 3 != 2:
+            price = min(max(meet, low + 1e-3 * (high - low)), high - 1e-3 * (high - low))
+    return price, estimate
+
+
+@compiled
+def bound_box(
+    model: GlobalModel,
+    box: Floats,
+    earliest: Floats,
+    start: float,
+    enough: float,
+    accuracy: float,
+    access: Integers,
+    chord: Floats,
+    loads: Floats,
+    spectrum: Floats,
+) -> tuple[float, float]:
+    """(bound, its price), minimised over the price from ``start`` until below ``enough`` or within ``accuracy``.
+
+    Writes access, loads and chord at the best price; ``spectrum`` [2, I]: asked for at the bracket's lower and upper price.
+    """
+    committees, points = model.needs.shape
+    potential = np.zeros(committees)
+    trial_access = access.copy()
+    trial_chord, trial_loads, asked = np.zeros((2, committees)), np.zeros(committees), np.zeros(committees)
+    best, best_price = math.inf, start
+    low, low_value, low_slope = -1.0, 0.0, 0.0
+    high, high_value, high_slope = -1.0, 0.0, 0.0
+    price = start
+    smallest = 1e-9 * points * model.benefit / model.budget
+    for turn in range(100):
+        value, slope = bound_at(model, box, earliest, price, trial_access, potential, trial_chord, trial_loads, asked)
+        if value < best:
+            best, best_price = value, price
+            access[:], chord[:], loads[:] = trial_access, trial_chord, trial_loads
+        if slope >= 0.0:
+            high, high_value, high_slope = price, value, slope
+            spectrum[1] = asked
+        else:
+            low, low_value, low_slope = price, value, slope
+            spectrum[0] = asked
+        if best <= enough or (slope >= 0.0 and price <= 0.0):
+            break
+        if high < 0.0:
+            price = max(2.0 * price, smallest)
+        elif low < 0.0:
+            price = 0.5 * price if price > smallest else 0.0
+        else:
+            if high - low <= 1e-14 * high:
+                break
+            price, estimate = next_price(low, low_value, low_slope, high, high_value, high_slope, turn)
+            if best - estimate <= max(accuracy, 0.02 * (estimate - enough)):
+                break
+    if low < 0.0:
+        spectrum[0] = spectrum[1]
+    return best, best_price

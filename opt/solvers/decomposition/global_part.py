@@ -1,0 +1,195 @@
+r"""The global part of Problem (16) to proved optimality: branch and bound on access loads and communication times.
+
+APs join committees (C3, C4) and committees share one budget of spectrum (C5). ``global_reduction`` removes the links,
+``global_curve`` gives the cheapest spectrum for a communication time, ``global_response`` the best answer of a committee to a
+price, ``global_bound`` a bound on a box, ``global_leaf`` the best resources for one access, ``global_search`` one step. Here is
+the loop: best bound first, one box per vector of counts at the start.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...arrays import Floats, Integers
+from ...decision import GlobalDecision
+from ...errors import InputError
+from ...global_equations import evaluate_global
+from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times
+from ...result import Deadline, Stopped
+from ...snapshot import GlobalPart
+from .global_assignment import any_assignment, count_vectors
+from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW
+from .global_curve import COLUMNS, curve_capped, curve_until_timeout
+from .global_leaf import earned_with
+from .global_response import GlobalModel, verification
+from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
+from .part_answer import PartAnswer
+
+
+def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
+    """The part as compiled code sees it."""
+    curve = curve_capped if part.timeout_rule == "cap" else curve_until_timeout
+    curves = [
+        curve(float(needs.leader[i]), *_real_terms(needs.broadcast[i], needs.reply[i]), float(part.timeout))
+        for i in range(len(needs.leader))
+    ]
+    rows = np.zeros((len(curves), max(len(rows) for rows in curves), COLUMNS))
+    for i, its in enumerate(curves):
+        rows[i, : len(its)] = its
+    return GlobalModel(
+        budget=float(part.subchannels_max),
+        benefit=float(part.benefit),
+        decay=float(part.decay),
+        spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),
+        timeout=float(part.timeout),
+        cpu_cost=np.array(part.cpu_cost * needs.cycles),
+        fastest=np.array(needs.fastest),
+        needs=np.array(needs.access),
+        rows=rows,
+        rows_of=np.array([len(its) for its in curves], dtype=np.int64),
+    )
+
+
+def _real_terms(broadcast: Floats, reply: Floats) -> tuple[Floats, Floats]:
+    real = (broadcast > 0.0) | (reply > 0.0)
+    return np.array(broadcast[real]), np.array(reply[real])
+
+
+def solve_global(part: GlobalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[GlobalDecision]:
+    """Best decision of the global part and a proved bound, until bound - objective <= relative |objective| + absolute.
+
+    One epoch (no batch axes), divisible subchannels. Stops at the deadline with what it holds.
+
+    Raises
+    ------
+    InputError : ``whole_subchannels`` is set; this version proves nothing about whole subchannels.
+    """
+    if part.whole_subchannels:
+        raise InputError(
+            "is true; the decomposition solver of this version handles divisible subchannels only (set it to false)",
+            field="global.whole_subchannels",
+        )
+    search = _Search(part, relative, absolute, deadline)
+    stopped = search.run()
+    decision = search.decision()
+    objective = float(evaluate_global(part, decision).utility)
+    bound = max(search.bound, objective)
+    search.trace.append((deadline.elapsed, objective, bound))
+    search.stages["decision"] = time.perf_counter() - search.finished
+    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages)
+
+
+class _Search:
+    """State of one branch and bound: boxes still open, the best access and spectrum, and the proved bound."""
+
+    def __init__(self, part: GlobalPart, relative: float, absolute: float, deadline: Deadline) -> None:
+        started = time.perf_counter()
+        self.part, self.relative, self.absolute, self.deadline = part, relative, absolute, deadline
+        self.model = global_model(part, committee_needs(part))
+        committees, points = self.model.needs.shape
+        self.counts = count_vectors(np.array(part.capacity, dtype=np.int64), points)
+        self.access: Integers = np.zeros(points, dtype=np.int64)
+        any_assignment(self.counts[0].astype(np.float64), self.access)
+        self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
+        self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
+        self.trace: list[tuple[float, float, float]] = []
+        self.stages = {"reduction": time.perf_counter() - started}
+        self.finished = time.perf_counter()
+
+    @property
+    def tolerance(self) -> float:
+        """Gap that is allowed."""
+        return self.relative * abs(self.objective) + self.absolute
+
+    def run(self) -> Stopped:
+        """Branch and bound until the gap is closed, the deadline passes or nothing can be split any more."""
+        started = time.perf_counter()
+        boxes = root_boxes(self.model, self.counts)
+        price = 0.1 * self.part.benefit * len(self.access) / self.model.budget
+        bounds = quick_bounds(self.model, boxes, price)
+        order = int(np.argmax(bounds))
+        price = self._examine(boxes[order], self._some_access(boxes[order]), price)[1]
+        bounds = np.minimum(bounds, quick_bounds(self.model, boxes, price))
+        heap = [
+            (-float(bound), place, boxes[place], self._some_access(boxes[place]), price)
+            for place, bound in enumerate(bounds)
+            if bound > -math.inf
+        ]
+        heapq.heapify(heap)
+        self.stages["roots"] = time.perf_counter() - started
+        stopped: Stopped = "exhausted"
+        number = len(bounds)
+        while heap:
+            self._prove(-heap[0][0])
+            if -heap[0][0] <= self.objective + self.tolerance:
+                break
+            if self.deadline.passed:
+                stopped = "time_limit"
+                break
+            above, _, box, access, price = heapq.heappop(heap)
+            bound, price, split, committee, where = self._examine(box, access, price)
+            bound = min(bound, -above)
+            if split == NOTHING:
+                self.closed = max(self.closed, bound)
+                continue
+            for child in _halves(box, split, committee, where):
+                number += 1
+                heapq.heappush(heap, (-bound, number, child, access.copy(), price))
+        self._prove(max(-heap[0][0] if heap else -math.inf, self.objective))
+        if self.bound - self.objective <= self.tolerance:
+            stopped = "gap"
+        self.finished = time.perf_counter()
+        self.stages["search"] = self.finished - started - self.stages["roots"]
+        return stopped
+
+    def _some_access(self, box: Floats) -> Integers:
+        access = np.zeros(len(self.access), dtype=np.int64)
+        any_assignment(box[COUNT], access)
+        return access
+
+    def _prove(self, still_open: float) -> None:
+        bound = max(still_open, self.closed, self.objective)
+        if bound < self.bound:
+            self.bound = bound
+            self.trace.append((self.deadline.elapsed, self.objective, bound))
+
+    def _examine(self, box: Floats, access: Integers, price: float) -> tuple[float, float, int, int, float]:
+        spectrum, loads = np.zeros(len(self.loads)), np.zeros(len(self.loads))
+        bound, price, earned, split, committee, where = examine(
+            self.model, box, access, price, self.objective, self.tolerance, spectrum, loads
+        )
+        if earned > self.objective:
+            self.objective, self.access = earned, access.copy()
+            self.loads, self.spectrum, self.served = loads, spectrum, box[COUNT].copy()
+        return bound, price, split, committee, where
+
+    def decision(self) -> GlobalDecision:
+        """The best decision held, at link level."""
+        committees = len(self.loads)
+        on = np.zeros(committees, dtype=np.bool_)
+        phases, checks = np.full((committees, 4), np.inf), np.full(committees, np.inf)
+        for i in range(committees):
+            if self.served[i] <= 0.0 or earned_with(self.model, i, self.served[i], self.loads[i], self.spectrum[i]) <= 0.0:
+                continue
+            _, phases[i] = phases_with(self.model, i, self.loads[i], self.spectrum[i])
+            counted = phases[i] if self.part.timeout_rule == "fail" else np.minimum(phases[i], self.part.timeout)
+            communication = counted.sum() + max(counted[1], counted[2])
+            gross = self.served[i] * self.part.benefit * math.exp(-self.part.decay * communication)
+            cost = self.served[i] * self.model.cpu_cost[i]
+            _, checks[i] = verification(gross, self.part.decay, cost, self.model.fastest[i])
+            on[i] = checks[i] < math.inf
+        return decision_of_times(self.part, self.access, on, phases, checks)
+
+
+def _halves(box: Floats, split: int, committee: int, where: float) -> Iterator[Floats]:
+    """The two boxes on either side of ``where``."""
+    low_row, high_row = (LOAD_LOW, LOAD_HIGH) if split == LOADS else (TIME_LOW, TIME_HIGH)
+    for row in (high_row, low_row):
+        child = box.copy()
+        child[row, committee] = where
+        yield child

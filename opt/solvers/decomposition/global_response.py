@@ -1,0 +1,257 @@
+r"""The best answer of one committee, with a given access load, to a price on spectrum: exact, on an interval of time.
+
+With communication time t, verification time v and n APs served, the committee is worth (15)
+
+    F(t) = max_v [n B exp(-A (t + v)) - n c E / v] - P S(t),     v >= fastest,     P = n p_0 + p:
+
+costs are billed once per AP served, C5 counts spectrum once, so n joins the money price p_0 but not the price p of C5.
+E: cycles of all delegates; S: the pieces of ``global_curve``. "Never verified" (no CPU, v = inf) is one of the choices of v.
+
+On a piece, F rises, falls and rises again: F' has the sign of h(t) = log(P d / (n A B)) - 2 log(t - a) + A (t + v(t)), where
+v(t), the best v >= fastest, is convex (v solves x exp(-x) = q exp(A t / 2), x = A v / 2, so x' = (A / 2) x / (1 - x) grows),
+hence h is convex; where never verifying is best, F = -P S rises. So F is largest at an end or at the first zero of h. Either
+v is free there: t - a and v share 2 x / A in the ratio of the square roots of their costs; or v = fastest. h at the free v
+lies below the true h, so the free zero counts only if its v is allowed; otherwise the zero at v = fastest is the one.
+
+Convexity in the load. For fixed times (t_r, x, y, z, v) the worth is affine in the load r, and which times are allowed on an
+interval of t does not depend on r; so the best worth on the interval is a maximum of affine functions: convex in r, also when
+timeouts bind. It is decreasing in r. (``earliest`` limits t by the budget; it is computed at the smallest load considered.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ...arrays import Floats, Integers
+from ...compiled import compiled
+from .global_curve import DELAY, FROM, REQUEST, ROOT, SERVED, SPECTRUM, TO, UP_TO_TIMEOUT
+from .response import ON_BELOW, half_decay_time
+
+
+class GlobalModel(NamedTuple):
+    """The global part as compiled code sees it.
+
+    budget of C5; benefit B; decay A; spectrum_price p_0 [per subchannel]; timeout T; cpu_cost c E [I]; fastest [I];
+    needs [I, K]; rows [I, R, COLUMNS] with rows_of [I] rows in use; several [I]: the rows are alternatives (``cap``).
+    """
+
+    budget: float
+    benefit: float
+    decay: float
+    spectrum_price: float
+    timeout: float
+    cpu_cost: Floats
+    fastest: Floats
+    needs: Floats
+    rows: Floats
+    rows_of: Integers
+
+
+@compiled
+def piece(row: Floats, capped: int, load: float, timeout: float) -> tuple[float, float, float, float, float]:
+    """(t from, t to, a, c, sqrt(d)) of a row with this load; capped 1: the request stays at the timeout. Empty: from > to."""
+    above, below = row[FROM], row[TO]
+    delay, spectrum, root = row[DELAY], row[SPECTRUM], row[ROOT]
+    if row[REQUEST] == UP_TO_TIMEOUT:
+        request_ends = load / timeout / timeout
+        if capped == 0:
+            below = max(below, request_ends)
+            root += math.sqrt(load)
+        else:
+            above = min(above, request_ends)
+            delay += timeout
+            spectrum += load / timeout
+    elif capped == 1:
+        return 1.0, 0.0, 0.0, 0.0, 0.0
+    elif row[REQUEST] == SERVED:
+        root += math.sqrt(load)
+    if above <= below:
+        return 1.0, 0.0, 0.0, 0.0, 0.0
+    last = delay
+    if root > 0.0:
+        last = delay + root / math.sqrt(below) if below > 0.0 else math.inf
+    return delay + root / math.sqrt(above), last, delay, spectrum, root
+
+
+@compiled
+def verification(worth: float, decay: float, cost: float, fastest: float) -> tuple[float, float]:
+    """(value, v) of max over v >= fastest of worth exp(-A v) - cost / v; (0, inf) when never verifying is best."""
+    time = fastest
+    if cost > 0.0:
+        if worth <= 0.0:
+            return 0.0, math.inf
+        q = 0.5 * decay * math.sqrt(cost / (decay * worth))
+        if q >= ON_BELOW:
+            return 0.0, math.inf
+        time = max(fastest, 2.0 * half_decay_time(q) / decay)
+        value = worth * math.exp(-decay * time) - cost / time
+    else:
+        value = worth * math.exp(-decay * time)
+    return (value, time) if value > 0.0 else (0.0, math.inf)
+
+
+@compiled
+def stationary(worth: float, decay: float, cpu_root: float, spectrum_root: float, fastest: float) -> float:
+    """First zero of h on a piece, as t - a (module docstring); -1 when there is none. worth: n B exp(-A a)."""
+    scale = 0.5 * decay / math.sqrt(decay * worth)
+    both = cpu_root + spectrum_root
+    q = scale * both
+    if not q < 1.0 / math.e:
+        return -1.0
+    if both > 0.0:
+        time = 2.0 * half_decay_time(q) / decay
+        if time * cpu_root >= fastest * both:
+            return time * spectrum_root / both
+    q = scale * spectrum_root * math.exp(0.5 * decay * fastest)
+    if not q < 1.0 / math.e:
+        return -1.0
+    return 2.0 * half_decay_time(q) / decay
+
+
+@compiled
+def worth_at(
+    model: GlobalModel, committee: int, served: float, price: float, time: float, spectrum: float
+) -> tuple[float, float]:
+    """(F, v) at communication time ``time`` with this spectrum."""
+    gross = served * model.benefit * math.exp(-model.decay * time)
+    value, check = verification(gross, model.decay, served * model.cpu_cost[committee], model.fastest[committee])
+    return value - price * spectrum, check
+
+
+@compiled
+def on_piece(
+    model: GlobalModel,
+    committee: int,
+    served: float,
+    price: float,
+    low: float,
+    high: float,
+    delay: float,
+    constant: float,
+    root: float,
+) -> tuple[float, float, float]:
+    """(best F, t, S) over low <= t <= high on one piece."""
+    best, best_time, best_spectrum = -math.inf, math.inf, 0.0
+    worth = served * model.benefit * math.exp(-model.decay * delay)
+    middle = -1.0
+    if worth > 0.0:
+        cpu_root = math.sqrt(served * model.cpu_cost[committee])
+        middle = stationary(worth, model.decay, cpu_root, math.sqrt(price) * root, model.fastest[committee])
+    candidates = (low, high, delay + middle)
+    for place in range(3):
+        time = candidates[place]
+        if place == 2 and not (middle >= 0.0 and low < time < high):
+            continue
+        spectrum = constant
+        if root > 0.0 and time < math.inf:
+            if time <= delay:
+                continue
+            spectrum += root * root / (time - delay)
+        value, _ = worth_at(model, committee, served, price, time, spectrum)
+        if value > best:
+            best, best_time, best_spectrum = value, time, spectrum
+    return best, best_time, best_spectrum
+
+
+@compiled
+def respond(
+    model: GlobalModel,
+    committee: int,
+    served: float,
+    load: float,
+    price: float,
+    earliest: Floats,
+    latest: float,
+) -> tuple[float, float, float]:
+    """(best F, t, S) over the times up to ``latest`` and, on each row, from ``earliest``; -inf when there are none.
+
+    price: of C5. latest = inf includes being off: (0, inf, 0).
+    """
+    best, best_time, best_spectrum = -math.inf, math.inf, 0.0
+    if latest == math.inf:
+        best = 0.0
+    full = price + served * model.spectrum_price
+    rows = model.rows[committee]
+    if rows[0, REQUEST] == UP_TO_TIMEOUT:
+        # Without timeouts only the first row is left, for all times: a relaxation, exact where it needs no longer phases.
+        _, until, delay, constant, root = piece(rows[0], 0, load, model.timeout)
+        value, time, spectrum = (
+            on_piece(model, committee, served, full, earliest[0], latest, delay, constant, root)
+            if earliest[0] <= latest
+            else (best, math.inf, 0.0)
+        )
+        if value <= best:
+            return best, best_time, best_spectrum
+        if time <= until:
+            return value, time, spectrum
+    for place in range(model.rows_of[committee]):
+        for capped in range(2):
+            first, last, delay, constant, root = piece(rows[place], capped, load, model.timeout)
+            low, high = max(first, earliest[place]), min(last, latest)
+            if low > high:
+                continue
+            value, time, spectrum = on_piece(model, committee, served, full, low, high, delay, constant, root)
+            if value > best:
+                best, best_time, best_spectrum = value, time, spectrum
+    return best, best_time, best_spectrum
+
+
+@compiled
+def spectrum_by(model: GlobalModel, committee: int, load: float, time: float) -> float:
+    """S(time): the least spectrum with which the committee communicates within ``time``; 0 for inf, inf when it cannot."""
+    if time == math.inf:
+        return 0.0
+    least = math.inf
+    for place in range(model.rows_of[committee]):
+        for capped in range(2):
+            first, last, delay, constant, root = piece(model.rows[committee, place], capped, load, model.timeout)
+            if first > last or time < first:
+                continue
+            until = min(time, last)
+            if root <= 0.0:
+                least = min(least, constant)
+            elif until > delay:
+                least = min(least, constant + root * root / (until - delay))
+    return least
+
+
+@compiled
+def time_with(model: GlobalModel, committee: int, load: float, spectrum: float) -> tuple[float, int, int]:
+    """(least t with S(t) <= spectrum, its row, whether the request stays at the timeout); (inf, -1, 0): too little."""
+    best, best_row, best_capped = math.inf, -1, 0
+    for place in range(model.rows_of[committee]):
+        for capped in range(2):
+            first, last, delay, constant, root = piece(model.rows[committee, place], capped, load, model.timeout)
+            if first > last:
+                continue
+            time = first
+            if root > 0.0:
+                if spectrum <= constant:
+                    continue
+                time = max(first, delay + root * root / (spectrum - constant))
+            elif spectrum < constant:
+                continue
+            if time <= last and time < best:
+                best, best_row, best_capped = time, place, capped
+    return best, best_row, best_capped
+
+
+@compiled
+def earliest_on_rows(model: GlobalModel, committee: int, load: float, low: float, spectrum: float, earliest: Floats) -> float:
+    """Writes for each row the earliest t >= low that this spectrum allows at this load; returns the least of them."""
+    least = math.inf
+    if model.rows[committee, 0, REQUEST] == UP_TO_TIMEOUT:
+        time, _, _ = time_with(model, committee, load, spectrum)
+        least = max(low, time)
+        for place in range(model.rows_of[committee]):
+            earliest[place] = least
+        return least
+    for place in range(model.rows_of[committee]):
+        _, _, delay, _, root = piece(model.rows[committee, place], 0, load, model.timeout)
+        time = delay
+        if root > 0.0:
+            time = delay + root * root / spectrum if spectrum > 0.0 else math.inf
+        earliest[place] = max(low, time)
+        least = min(least, earliest[place])
+    return least
