@@ -235,9 +235,8 @@ class _Search:
 
     def cut_share(self, cell: Cell, rounding: Rounding) -> None:
         """Two cells with the share of one head below and above where the rounding left it, equal heads in order."""
-        j, jump = rounding.head, rounding.jump
-        share = min(max(rounding.uplink, 0.3 * jump), 0.9 * jump)
-        share = min(max(share, cell.low[j]), cell.high[j])
+        j, jump = rounding.head, rounding.many - rounding.few
+        share = rounding.few + min(max(rounding.uplink - rounding.few, 0.3 * jump), 0.9 * jump)
         later = self.twins == self.twins[j]
         earlier = later.copy()
         later[:j], earlier[j + 1 :] = False, False

@@ -21,6 +21,10 @@ from .local_delay import delay_slope, shared_delay
 from .response import best_response, boxed_response, concave_response, served_value
 
 
+# Relative distance that the two prices of a rounding keep from the relaxation's.
+APART = 1e-7
+
+
 class Allocation(NamedTuple):
     """Utility of a set of heads at ``tau``, the price at which its budget is used, its benefits, and u, f per head."""
 
@@ -189,40 +193,47 @@ def willing(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price
 class Rounding(NamedTuple):
     """A relaxed answer made whole: all heads at one of two responses but one.
 
-    on: heads with a share. head: the one in between (-1: none) with share ``uplink``; ``jump`` its share when fully on;
-    loss: how much less it is worth there than the relaxation believes.
+    on: heads with a share. head: the one in between (-1: none) with share ``uplink``, between its responses ``few`` and
+    ``many``; loss: how much less it is worth there than the relaxation believes.
     """
 
     on: Booleans
     head: int
     uplink: float
-    jump: float
+    few: float
+    many: float
     loss: float
 
 
 @compiled
-def round_prices(problem: ReducedLocal, low: Floats, high: Floats, tau: float, price_low: float, price_high: float) -> Rounding:
-    """Heads' responses at the two prices around the relaxation's, mixed until the budget at ``tau`` is used, in head order."""
+def round_prices(
+    problem: ReducedLocal, low: Floats, high: Floats, tau: float, price_low: float, price_high: float
+) -> Rounding:
+    """Heads' responses at the two prices around the relaxation's, mixed until the budget at ``tau`` is used, in head order.
+
+    Only heads that jump between the prices are mixed. The prices are moved apart by a hair, since the price at which a head
+    jumps depends on tau, and ``tau`` may be that close to the relaxation's.
+    """
     heads = low.shape[0]
     fade = math.exp(-problem.decay * shared_delay(problem, tau))
     room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
     many, few = np.zeros(heads), np.zeros(heads)
-    willing(problem, low, high, fade, price_low, many)
-    room -= willing(problem, low, high, fade, price_high, few)
+    willing(problem, low, high, fade, price_low * (1.0 - APART), many)
+    room -= willing(problem, low, high, fade, price_high * (1.0 + APART), few)
     on = few > 0.0
     for j in range(heads):
         extra = many[j] - few[j]
-        if extra <= 0.0:
+        if extra <= 1e-3 * many[j] or many[j] == math.inf:
             continue
         if extra <= room:
             room -= extra
             on[j] = True
             continue
-        between = few[j] + max(room, 0.0)
-        share = (between - few[j]) / extra
+        share = max(room, 0.0) / extra
+        between = few[j] + share * extra
         worth, work, top, need = fade * problem.worth[j], problem.work[j], problem.cpu_max[j], problem.need[j]
         at_few, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, few[j])
         at_many, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, many[j])
         there, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, between)
-        return Rounding(on, j, between, many[j], share * at_many + (1.0 - share) * at_few - there)
-    return Rounding(on, -1, 0.0, 0.0, 0.0)
+        return Rounding(on, j, between, few[j], many[j], share * at_many + (1.0 - share) * at_few - there)
+    return Rounding(on, -1, 0.0, 0.0, 0.0, 0.0)
