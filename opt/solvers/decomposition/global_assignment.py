@@ -61,20 +61,22 @@ def improve_assignment(weight: Floats, counts: Floats, access: Integers, potenti
 
 
 @compiled
-def assignment_bound(weight: Floats, counts: Floats, potential: Floats) -> float:
-    """At least the weight of every assignment with these counts, for any potentials:
+def assignment_bound(weight: Floats, counts: Floats, potential: Floats) -> tuple[float, float]:
+    """(bound, size of its terms) on the weight of every assignment with these counts, for any potentials:
     sum_i counts_i potential_i + sum_k max_i (weight_ik - potential_i)."""
     committees, points = weight.shape
-    total = 0.0
+    total, size = 0.0, 0.0
     for i in range(committees):
         total += counts[i] * potential[i]
+        size += counts[i] * abs(potential[i])
     for k in range(points):
         best = -math.inf
         for i in range(committees):
             if counts[i] > 0.0:
                 best = max(best, weight[i, k] - potential[i])
         total += best
-    return total
+        size += abs(best)
+    return total, size
 
 
 @compiled

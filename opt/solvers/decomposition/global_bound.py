@@ -1,9 +1,9 @@
 r"""A proved upper bound on a box of the global part, by prices on spectrum and on load.
 
-A box fixes how many APs each committee serves and confines its access load r_i and its communication time t_i (rows of
-``Box``). For any price p >= 0 on C5, every decision in the box earns at most p W + sum_i v_i(r_i), with v_i(r) the best worth
-of committee i on its times (``global_response``), convex and decreasing in r. So v_i lies under its chord on the box's loads, and
-for any potentials mu of the committees
+A box fixes how many APs each committee serves and confines its access load r_i and its communication time t_i
+(rows of a box). For any price p >= 0 on C5, every decision in the box earns at most p W + sum_i v_i(r_i), with v_i(r) the
+best worth of committee i on its times (``global_response``), convex and decreasing in r. So v_i lies under its chord on the
+box's loads, and for any potentials mu of the committees
 
     p W + sum_i [chord_i(0) + n_i mu_i] + sum_k max_i (slope_i need_ik - mu_i)
 
@@ -14,9 +14,10 @@ which only adds). No p and no mu can make it false, so the searches below need n
 Within a box times are cut from below: with at most the budget minus what the others need at least, S(t) must be affordable.
 Both are computed at the smallest loads of the box, hence hold for all of it.
 
-Rounding. All terms are computed to a few units in the last place of numbers no larger than the scale
-sum_i n_i (B + p_0 W) + (I + 1) p W; responses are stationary, so errors of their times enter squared; D of ``global_curve`` sums
-at most V terms. 1e-12 of the scale is more than a hundred times what this adds up to, and is added to every bound.
+Rounding. The worth of a committee is computed to a few units in the last place of n (B + p_0 W) + p W: responses are
+stationary, so errors of their times enter squared, and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12
+of that size to every worth but that of being off, which is exactly 0; the sums here add 1e-12 of the size of their
+terms. Both are more than a hundred times what the operations can lose.
 """
 
 from __future__ import annotations
@@ -28,19 +29,10 @@ import numpy as np
 from ...arrays import Floats, Integers
 from ...compiled import compiled
 from .global_assignment import assignment_bound, improve_assignment
-from .global_response import GlobalModel, earliest_on_rows, respond, spectrum_by
+from .global_response import SLACK, GlobalModel, earliest_on_rows, respond, spectrum_by
 
 # Rows of a box [5, I].
 COUNT, LOAD_LOW, LOAD_HIGH, TIME_LOW, TIME_HIGH = range(5)
-SLACK = 1e-12
-
-
-@compiled
-def scale_of(model: GlobalModel, counts: Floats, price: float) -> float:
-    """Size of the numbers that a bound at this price adds up (module docstring)."""
-    served = counts.sum()
-    spectrum = model.budget
-    return served * (model.benefit + model.spectrum_price * spectrum) + (counts.size + 1) * price * spectrum
 
 
 @compiled
@@ -105,16 +97,19 @@ def bound_at(
     loads[:] = 0.0
     for k in range(points):
         loads[access[k]] += model.needs[access[k], k]
-    bound = price * model.budget + assignment_bound(weight, counts, potential) + SLACK * scale_of(model, counts, price)
+    assigned, size = assignment_bound(weight, counts, potential)
+    bound = price * model.budget + assigned
+    size += price * model.budget
     slope = model.budget
     for i in range(committees):
         bound += chord[0, i] - chord[1, i] * box[LOAD_LOW, i]
+        size += abs(chord[0, i]) - chord[1, i] * box[LOAD_LOW, i]
         spectrum[i] = ends[0, i]
         if chord[1, i] != 0.0:
             share = (loads[i] - box[LOAD_LOW, i]) / (box[LOAD_HIGH, i] - box[LOAD_LOW, i])
             spectrum[i] += min(max(share, 0.0), 1.0) * (ends[1, i] - ends[0, i])
         slope -= spectrum[i]
-    return bound, slope
+    return bound + SLACK * size, slope
 
 
 @compiled

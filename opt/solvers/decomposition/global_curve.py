@@ -46,7 +46,7 @@ def cheapest_ratio(extra: float, broadcast: Floats, reply: Floats, weight: float
     best, best_ratio = math.inf, 1.0
     low = 1.0
     for place in range(broadcast.size + 1):
-        high = math.inf if place == broadcast.size else ratios[order[place]]
+        high = math.inf if place == broadcast.size else float(ratios[int(order[place])])
         ratio = low
         if slope > 0.0:
             ratio = min(max(math.sqrt(max(fixed, 0.0) / (slope * weight)), low), high)
@@ -54,7 +54,7 @@ def cheapest_ratio(extra: float, broadcast: Floats, reply: Floats, weight: float
         if (slope > 0.0 or place == 0) and cost < best:
             best, best_ratio = cost, ratio
         if place < broadcast.size:
-            a = order[place]
+            a = int(order[place])
             if reply[a] > 0.0:
                 fixed -= broadcast[a]
                 slope += reply[a]
@@ -76,18 +76,21 @@ def _replying(broadcast: Floats, reply: Floats, timeout: float, price: float) ->
         else:
             kinks[a] = 0.0
     order = np.argsort(kinks)
-    governing = reply.sum()
+    governing = 0.0
+    for a in range(terms):
+        governing += reply[a]
     settled = 0.0
     for place in range(terms):
-        a = order[place]
-        kink = kinks[a]
+        a = int(order[place])
+        kink = float(kinks[a])
         if governing > 0.0 and kink > 0.0:
             if governing >= price * kink * kink:
                 rest = governing - reply[a]
                 if rest < price * kink * kink or place == terms - 1:
                     spectrum = settled
                     for later in range(place, terms):
-                        spectrum += max(broadcast[order[later]] / timeout, reply[order[later]] / kink)
+                        other = int(order[later])
+                        spectrum += max(broadcast[other] / timeout, reply[other] / kink)
                     return kink, 0.0, spectrum, 0.0
             else:
                 return 0.0, math.sqrt(governing), settled, math.sqrt(governing)

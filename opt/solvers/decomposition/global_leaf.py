@@ -14,8 +14,8 @@ import numpy as np
 
 from ...arrays import Floats
 from ...compiled import compiled
-from .global_bound import COUNT, SLACK, TIME_HIGH, next_price, scale_of, tighten_times
-from .global_response import GlobalModel, respond, spectrum_by, time_with, worth_at
+from .global_bound import COUNT, TIME_HIGH, next_price, tighten_times
+from .global_response import SLACK, GlobalModel, margin, respond, spectrum_by, time_with, worth_at
 
 GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 SAMPLES = 12
@@ -43,18 +43,19 @@ def leaf_dual(
     price = start
     smallest = 1e-9 * points * model.benefit / model.budget
     for turn in range(200):
-        worth = 0.0
+        worth, added = 0.0, 0.0
         for i in range(committees):
             trial[i] = 0.0
             if counts[i] > 0.0:
-                value, _, trial[i] = respond(model, i, counts[i], loads[i], price, earliest[i], inner[TIME_HIGH, i])
+                value, time, trial[i] = respond(model, i, counts[i], loads[i], price, earliest[i], inner[TIME_HIGH, i])
                 worth += value
+                added += margin(model, counts[i], price) if time < math.inf else 0.0
         slope = model.budget - trial.sum()
-        value = worth + price * model.budget + SLACK * scale_of(model, counts, price)
+        value = worth + price * model.budget * (1.0 + SLACK)
         if value < best:
             best, best_price = value, price
-        if slope >= -0.5 * SLACK * model.budget and worth + price * trial.sum() > earned:
-            earned = worth + price * trial.sum()
+        if slope >= -0.5 * SLACK * model.budget and worth - added + price * trial.sum() > earned:
+            earned = worth - added + price * trial.sum()
             spectrum[:] = trial
         if slope >= 0.0:
             high, high_value, high_slope = price, value, slope

@@ -93,8 +93,7 @@ class _Search:
         self.model = global_model(part, committee_needs(part))
         committees, points = self.model.needs.shape
         self.counts = count_vectors(np.array(part.capacity, dtype=np.int64), points)
-        self.access: Integers = np.zeros(points, dtype=np.int64)
-        any_assignment(self.counts[0].astype(np.float64), self.access)
+        self.access = self._some_access(self.counts[0].astype(np.float64))
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
         self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
         self.trace: list[tuple[float, float, float]] = []
@@ -113,10 +112,10 @@ class _Search:
         price = 0.1 * self.part.benefit * len(self.access) / self.model.budget
         bounds = quick_bounds(self.model, boxes, price)
         order = int(np.argmax(bounds))
-        price = self._examine(boxes[order], self._some_access(boxes[order]), price)[1]
+        price = self._examine(boxes[order], self._some_access(boxes[order, COUNT]), price)[1]
         bounds = np.minimum(bounds, quick_bounds(self.model, boxes, price))
         heap = [
-            (-float(bound), place, boxes[place], self._some_access(boxes[place]), price)
+            (-float(bound), place, boxes[place], self._some_access(boxes[place, COUNT]), price)
             for place, bound in enumerate(bounds)
             if bound > -math.inf
         ]
@@ -147,9 +146,9 @@ class _Search:
         self.stages["search"] = self.finished - started - self.stages["roots"]
         return stopped
 
-    def _some_access(self, box: Floats) -> Integers:
-        access = np.zeros(len(self.access), dtype=np.int64)
-        any_assignment(box[COUNT], access)
+    def _some_access(self, counts: Floats) -> Integers:
+        access: Integers = np.zeros(int(self.model.needs.shape[1]), dtype=np.int64)
+        any_assignment(counts, access)
         return access
 
     def _prove(self, still_open: float) -> None:

@@ -28,6 +28,9 @@ from ...compiled import compiled
 from .global_curve import DELAY, FROM, REQUEST, ROOT, SERVED, SPECTRUM, TO, UP_TO_TIMEOUT
 from .response import ON_BELOW, half_decay_time
 
+# Outward slack of every bound and cut, relative to the numbers it is made of (argued in ``global_bound``).
+SLACK = 1e-12
+
 
 class GlobalModel(NamedTuple):
     """The global part as compiled code sees it.
@@ -130,8 +133,9 @@ def on_piece(
     delay: float,
     constant: float,
     root: float,
+    verified: bool,
 ) -> tuple[float, float, float]:
-    """(best F, t, S) over low <= t <= high on one piece."""
+    """(best F, t, S) over finite low <= t <= high on one piece; verified: leave out "never verified", which off covers."""
     best, best_time, best_spectrum = -math.inf, math.inf, 0.0
     worth = served * model.benefit * math.exp(-model.decay * delay)
     middle = -1.0
@@ -141,17 +145,23 @@ def on_piece(
     candidates = (low, high, delay + middle)
     for place in range(3):
         time = candidates[place]
-        if place == 2 and not (middle >= 0.0 and low < time < high):
+        if time == math.inf or (place == 2 and not (middle >= 0.0 and low < time < high)):
             continue
         spectrum = constant
-        if root > 0.0 and time < math.inf:
+        if root > 0.0:
             if time <= delay:
                 continue
             spectrum += root * root / (time - delay)
-        value, _ = worth_at(model, committee, served, price, time, spectrum)
-        if value > best:
+        value, check = worth_at(model, committee, served, price, time, spectrum)
+        if value > best and not (verified and check == math.inf):
             best, best_time, best_spectrum = value, time, spectrum
     return best, best_time, best_spectrum
+
+
+@compiled
+def margin(model: GlobalModel, served: float, price: float) -> float:
+    """What rounding may take from the worth of a committee that is on (argued in ``global_bound``)."""
+    return SLACK * (served * (model.benefit + model.spectrum_price * model.budget) + price * model.budget)
 
 
 @compiled
@@ -164,36 +174,36 @@ def respond(
     earliest: Floats,
     latest: float,
 ) -> tuple[float, float, float]:
-    """(best F, t, S) over the times up to ``latest`` and, on each row, from ``earliest``; -inf when there are none.
+    """(best F + margin, t, S) over the times up to ``latest`` and, on each row, from ``earliest``; -inf: there are none.
 
-    price: of C5. latest = inf includes being off: (0, inf, 0).
+    price: of C5. latest = inf includes being off: (0, inf, 0), without margin.
     """
     best, best_time, best_spectrum = -math.inf, math.inf, 0.0
-    if latest == math.inf:
+    may_be_off = latest == math.inf
+    if may_be_off:
         best = 0.0
     full = price + served * model.spectrum_price
+    extra = margin(model, served, price)
     rows = model.rows[committee]
     if rows[0, REQUEST] == UP_TO_TIMEOUT:
+        if earliest[0] > latest or earliest[0] == math.inf:
+            return best, best_time, best_spectrum
         # Without timeouts only the first row is left, for all times: a relaxation, exact where it needs no longer phases.
         _, until, delay, constant, root = piece(rows[0], 0, load, model.timeout)
-        value, time, spectrum = (
-            on_piece(model, committee, served, full, earliest[0], latest, delay, constant, root)
-            if earliest[0] <= latest
-            else (best, math.inf, 0.0)
-        )
-        if value <= best:
+        value, time, spectrum = on_piece(model, committee, served, full, earliest[0], latest, delay, constant, root, may_be_off)
+        if value + extra <= best:
             return best, best_time, best_spectrum
         if time <= until:
-            return value, time, spectrum
+            return value + extra, time, spectrum
     for place in range(model.rows_of[committee]):
         for capped in range(2):
             first, last, delay, constant, root = piece(rows[place], capped, load, model.timeout)
             low, high = max(first, earliest[place]), min(last, latest)
             if low > high:
                 continue
-            value, time, spectrum = on_piece(model, committee, served, full, low, high, delay, constant, root)
-            if value > best:
-                best, best_time, best_spectrum = value, time, spectrum
+            value, time, spectrum = on_piece(model, committee, served, full, low, high, delay, constant, root, may_be_off)
+            if value + extra > best:
+                best, best_time, best_spectrum = value + extra, time, spectrum
     return best, best_time, best_spectrum
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from ...arrays import Floats, Integers
 from ...compiled import compiled
 from .global_assignment import any_assignment
-from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, SLACK, TIME_HIGH, TIME_LOW, bound_at, bound_box, tighten_times
+from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW, bound_at, bound_box, tighten_times
+from .global_curve import LEFT, REQUEST, X_CONST, X_UNIT
 from .global_leaf import exchange, leaf_dual
-from .global_response import GlobalModel, piece, respond, time_with
+from .global_response import SLACK, GlobalModel, piece, respond, time_with
 
 # How a box is to be split.
 NOTHING, LOADS, TIMES = range(3)
@@ -108,10 +109,8 @@ def time_of_least(model: GlobalModel, committee: int, load: float) -> float:
 
 
 @compiled
-def load_split(
-    model: GlobalModel, box: Floats, earliest: Floats, price: float, chord: Floats, loads: Floats
-) -> tuple[int, float]:
-    """(committee whose chord lies farthest above its worth at the assignment's load, by how much); -1: none inside."""
+def load_split(model: GlobalModel, box: Floats, earliest: Floats, price: float, chord: Floats, loads: Floats) -> int:
+    """The committee whose chord lies farthest above its worth at the assignment's load; -1: none inside."""
     chosen, error = -1, 0.0
     for i in range(loads.size):
         low, high = box[LOAD_LOW, i], box[LOAD_HIGH, i]
@@ -121,7 +120,7 @@ def load_split(
             above = chord[0, i] + chord[1, i] * (loads[i] - low) - value
             if above > error:
                 chosen, error = i, above
-    return chosen, error
+    return chosen
 
 
 @compiled
@@ -150,13 +149,13 @@ def examine(
     bound, price = bound_box(model, box, earliest, start, enough, accuracy, access, chord, loads, asked)
     if bound <= enough:
         return bound, price, -math.inf, NOTHING, -1, 0.0
-    dual, leaf_price, earned = leaf_dual(model, box, loads, price, 0.1 * tolerance, spectrum, leaf_asked)
+    dual, _, earned = leaf_dual(model, box, loads, price, 0.1 * tolerance, spectrum, leaf_asked)
     if dual > enough and dual - earned > 0.1 * tolerance:
         earned = exchange(model, box[COUNT], loads, spectrum, 0.1 * tolerance)
     held = max(incumbent, earned)
     if bound <= held + tolerance:
         return bound, price, earned, NOTHING, -1, 0.0
-    by_load, error = load_split(model, box, earliest, price, chord, loads)
+    by_load = load_split(model, box, earliest, price, chord, loads)
     if by_load >= 0 and bound - dual >= dual - held:
         return bound, price, earned, LOADS, by_load, loads[by_load]
     by_time, time = time_split(model, box, loads, leaf_asked)
@@ -187,8 +186,8 @@ def phases_with(model: GlobalModel, committee: int, load: float, spectrum: float
     row = model.rows[committee, place]
     _, _, delay, _, root = piece(row, capped, load, model.timeout)
     stretch = (time - delay) / root if root > 0.0 else 0.0  # 1 / sqrt(lambda)
-    if row[11] != 0.0:
+    if row[REQUEST] != LEFT:
         phases[0] = model.timeout if capped == 1 else math.sqrt(load) * stretch
     for phase in range(3):
-        phases[1 + phase] = row[5 + 2 * phase] + row[6 + 2 * phase] * stretch
+        phases[1 + phase] = row[X_CONST + 2 * phase] + row[X_UNIT + 2 * phase] * stretch
     return True, phases
