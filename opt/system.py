@@ -14,7 +14,8 @@ import numpy as np
 from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from .arrays import Floats, Integers, floats
-from .scenario import Scenario, Span, preset
+from .scenario import Scenario, Span
+from .scenario import preset as scenario_of
 from .snapshot import CommitteeLayout, GlobalPart, HeadLayout, LocalPart, Snapshot
 
 BITS_PER_BYTE = 8.0
@@ -228,10 +229,10 @@ def cumulative_weight(layout: HeadLayout, data_bits: Floats, accuracy: Floats, s
     return np.minimum(total, scenario.confirmation_weight)
 
 
-def draw(preset_name: str = "paper", seed: int = 0, **changes: object) -> Snapshot:
+def draw(preset: str = "paper", seed: int = 0, **changes: object) -> Snapshot:
     """One epoch of one system of a preset, drawn from the stationary distribution; changes are fields of Scenario."""
     for_system, for_state = np.random.SeedSequence(seed).spawn(2)
-    system = draw_system(preset(preset_name, **changes), np.random.default_rng(for_system), f"{preset_name}-{seed}")
+    system = draw_system(scenario_of(preset, **changes), np.random.default_rng(for_system), f"{preset}-{seed}")
     latent = np.random.default_rng(for_state).standard_normal(system.latent_size)
     return system.snapshot(system.state(latent))
 
@@ -249,7 +250,7 @@ def _data_bits(rng: np.random.Generator, scenario: Scenario, devices: Integers) 
     """Data of each cluster [J]: sum over its devices of D_n."""
     cluster = np.repeat(np.arange(len(devices)), devices)
     each = scenario.images_per_device * scenario.image_bits * rng.uniform(*scenario.data_spread, len(cluster))
-    return floats(np.bincount(cluster, weights=each))
+    return floats(np.bincount(cluster, weights=each).astype(np.float64))
 
 
 def _cpu(mean: Floats, z: Floats, fluctuation: float, span: Span) -> Floats:
