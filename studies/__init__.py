@@ -1,0 +1,1 @@
+"""What compares answers: studies, their records and reports, and the command line."""

@@ -1,0 +1,1 @@
+"""Records to tables, figures and one self-contained page. The only place that plots."""

@@ -1,0 +1,54 @@
+"""Every baseline by name. A new one is one file and one line here, or an entry point in the group ``twingap.baselines``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..opt.errors import InputError
+
+if TYPE_CHECKING:
+    from ..rl.environment import Environment
+    from ..rl.policy import Policy
+
+GROUP = "twingap.baselines"
+
+# name: "module:factory", imported on use. A factory takes the environment that the policy will act in (its fixed system,
+# and for the oracle alone its truth) and the policy's only source of chance.
+BASELINES: dict[str, str] = {
+    "oracle": "twingap.baselines.oracle:make",
+    "certainty_equivalent": "twingap.baselines.certainty_equivalent:make",
+    "static": "twingap.baselines.static:make",
+    "random_access": "twingap.baselines.random_access:make",
+    "fixed_cpu": "twingap.baselines.fixed_cpu:make",
+    "fixed_bandwidth": "twingap.baselines.fixed_bandwidth:make",
+    "equal_shares": "twingap.baselines.equal_shares:make",
+    "random": "twingap.baselines.random_shares:make",
+    "everything_off": "twingap.baselines.everything_off:make",
+}
+
+
+def registered_baselines() -> dict[str, str]:
+    """Our baselines and those that other packages register under the entry point group ``twingap.baselines``."""
+    found = dict(BASELINES)
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+def find_baseline(name: str) -> Callable[[Environment, np.random.Generator], Policy]:
+    """The factory registered under ``name``; InputError with all names when there is none."""
+    known = registered_baselines()
+    if name not in known:
+        raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="baseline")
+    module, _, function = known[name].partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def make_baseline(name: str, environment: Environment, rng: np.random.Generator) -> Policy:
+    """The policy registered under ``name``, for this environment."""
+    return find_baseline(name)(environment, rng)

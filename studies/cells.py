@@ -1,0 +1,60 @@
+"""A cell: one unit of work of a study, named by a hash of everything that decides its result.
+
+The hash covers the cell's settings, the package version and the source of all code below the studies plus the files of
+``studies`` that make numbers, so that a record can never be mistaken for the result of other settings or other code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+# Calls of a cell: work(settings, directory of the records, report of progress (done, total)) -> result as JSON.
+Report = Callable[[int, int], None]
+Work = Callable[[dict[str, Any], Path, Report], dict[str, Any]]
+
+# Files of this package that only show or start things: changing them changes no number of a record.
+SHOWS = ("cli.py", "progress.py", "runner.py", "machine.py", "report")
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """title: what people read. work: ``"module:function"`` of this package. settings: JSON values that decide the result."""
+
+    title: str
+    work: str
+    settings: dict[str, Any]
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of all that decides the result: file name of the record and marker that the cell is done."""
+        content = {"work": self.work, "settings": self.settings, "code": code_version()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
+
+    def function(self) -> Work:
+        """The function that does the work."""
+        module, name = self.work.split(":")
+        return getattr(importlib.import_module(f".{module}", __package__), name)
+
+
+@cache
+def code_version() -> str:
+    """Package version and hash of the sources that make numbers."""
+    root = Path(__file__).parent
+    packages = {"studies": root, "opt": root.parent / "opt", "rl": root.parent / "rl", "baselines": root.parent / "baselines"}
+    digest = hashlib.sha256()
+    for package, folder in packages.items():
+        for file in sorted(folder.rglob("*.py")):
+            inside = file.relative_to(folder)
+            if package == "studies" and inside.parts[0] in SHOWS:
+                continue
+            digest.update(f"{package}/{inside.as_posix()}\0".encode())
+            digest.update(file.read_bytes())
+    return f"{version('twingap')}+{digest.hexdigest()[:12]}"

@@ -1,0 +1,149 @@
+"""The command line ``twingap``: exit 0 done, 1 a negative answer, 2 bad input (one line), 130 interrupted.
+
+Heavy packages are imported inside the command that needs them: ``solve`` never imports torch, pandas or matplotlib.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..opt.errors import InputError
+
+app = typer.Typer(
+    name="twingap",
+    help="How far from optimal is a digital-twin-driven scheduler, and how much of that is the twin's error?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+NEGATIVE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+SnapshotArgument = Annotated[Path, typer.Argument(help="Snapshot file (JSON).")]
+PresetOption = Annotated[str, typer.Option(help="Scenario: tiny, paper, plant or campus.")]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+    except InputError as error:
+        print(f"twingap: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("twingap: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def draw(
+    output: Annotated[Path, typer.Option(help="Snapshot file to write.")],
+    preset: PresetOption = "paper",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
+) -> None:
+    """Draw a snapshot of a preset scenario."""
+    from ..opt.snapshot_file import save_snapshot
+    from ..opt.system import draw as draw_snapshot
+
+    snapshot = draw_snapshot(preset, seed)
+    save_snapshot(snapshot, output)
+    typer.echo(f"wrote {snapshot.name} to {output}")
+
+
+@app.command()
+def solve(
+    snapshot: SnapshotArgument,
+    solver: Annotated[str, typer.Option(help="Registered solver; `twingap solvers` lists them.")] = "decomposition",
+    gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 1e-4,
+    time_limit: Annotated[float, typer.Option(help="Seconds after which to stop with what is held.")] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of solvers that draw.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Solution file to write.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Solve a snapshot: the best decision found and a proved upper bound. Exit 1 when nothing was found."""
+    from ..opt.snapshot_file import load_snapshot
+    from ..opt.solution_file import save_solution, solution_to_json
+    from ..opt.solve import solve as run
+
+    epoch = load_snapshot(snapshot)
+    result = run(epoch, solver, gap, time_limit, seed)
+    if output is not None:
+        save_solution(result, epoch, output)
+    if as_json:
+        content = solution_to_json(result, epoch)
+        del content["decision"]
+        typer.echo(json.dumps(content | {"stages": result.stages}))
+    else:
+        parts = (("local", result.local), ("global", result.global_))
+        lines = [
+            ("objective", f"{result.objective:.9g}"),
+            ("bound", f"{result.bound:.9g}" + (f" ({result.proof})" if result.proof else "")),
+            ("gap", f"{result.gap:.3e}"),
+            ("stopped", result.stopped),
+            ("holds", result.holds),
+            *((name, f"objective {part.objective:.9g}, bound {part.bound:.9g}") for name, part in parts),
+            ("seconds", f"{result.seconds:.4f}"),
+            *((f"  {stage}", f"{seconds:.4f}") for stage, seconds in result.stages.items()),
+        ]
+        width = max(len(name) for name, _ in lines) + 2
+        for name, text in lines:
+            typer.echo(f"{name:{width}s}{text}")
+    if result.holds == "none":
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+def verify(
+    snapshot: SnapshotArgument,
+    solution: Annotated[Path, typer.Argument(help="Solution file (JSON).")],
+    as_json: JsonOption = False,
+) -> None:
+    """Re-evaluate a solution's decision, constraints and objective by the equations alone. Exit 1 when a claim fails."""
+    from ..opt.snapshot_file import load_snapshot
+    from ..opt.solution_file import load_solution
+    from ..opt.verify import verify as check
+
+    epoch = load_snapshot(snapshot)
+    found = check(epoch, load_solution(solution, epoch))
+    if as_json:
+        checks = [{"name": each.name, "holds": each.holds, "detail": each.detail} for each in found.checks]
+        typer.echo(json.dumps({"holds": found.holds, "checks": checks}))
+    else:
+        for each in found.checks:
+            typer.echo(f"{'ok    ' if each.holds else 'FAILED'} {each.name}: {each.detail}")
+        typer.echo("the solution is what it claims" if found.holds else "the solution is not what it claims")
+    if not found.holds:
+        raise typer.Exit(NEGATIVE)
+
+
+@app.command()
+def solvers(as_json: JsonOption = False) -> None:
+    """List every registered solver: what it can prove, and whether it is installed and why not."""
+    from ..opt.registry import registered_solvers
+
+    known = registered_solvers()
+    if as_json:
+        rows = {
+            name: {
+                "proves": entry.proves,
+                "handles": entry.handles,
+                "origin": entry.origin,
+                "installed": not entry.missing,
+                "missing": list(entry.missing),
+            }
+            for name, entry in known.items()
+        }
+        typer.echo(json.dumps(rows))
+        return
+    for name, entry in known.items():
+        state = f"not installed: needs {', '.join(entry.missing)}" if entry.missing else "installed"
+        typer.echo(f"{name} ({entry.origin}, {state})\n  proves:  {entry.proves}\n  handles: {entry.handles}")

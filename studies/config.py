@@ -1,0 +1,50 @@
+"""Study configurations: pydantic models filled from YAML; every fault is one line that names file and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..opt.errors import InputError
+
+
+class Config(BaseModel):
+    """A configuration: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Model = TypeVar("Model", bound=Config)
+
+
+def read_config(model: type[Model], path: Path | None) -> Model:
+    """The configuration in a YAML file, or the defaults when there is none. Raises InputError."""
+    if path is None:
+        return model()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}); give an existing YAML file", source=str(path)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is not readable YAML ({error})", source=str(path)) from None
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise InputError(f"holds {type(content).__name__}; it must hold keys and values", source=str(path))
+    return checked(model, content, str(path))
+
+
+def checked(model: type[Model], content: dict[str, Any], source: str = "") -> Model:
+    """The configuration with these values; InputError for the first fault."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            problem = f"is an unknown key; known keys are {', '.join(sorted(model.model_fields))}"
+        raise InputError(problem, field=field, source=source) from None

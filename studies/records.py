@@ -1,0 +1,90 @@
+"""Records: one JSON file per finished cell, written atomically and named by the cell's key; failures beside them.
+
+A record is the resume marker: a study started again runs the cells that have none. A failure is a row of its own kind and
+never counts as done.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..opt.errors import InputError
+from ..opt.files import write_atomically
+from .cells import Cell, code_version
+from .machine import describe_machine
+
+FORMAT = "twingap.record"
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one results directory."""
+
+    directory: Path
+
+    def prepare(self) -> None:
+        """Make the directories. Raises InputError when that is not possible."""
+        for folder in (self._records, self._failures):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                problem = f"cannot be made ({error.strerror}); give a writable directory"
+                raise InputError(problem, source=str(folder)) from None
+
+    def has(self, cell: Cell) -> bool:
+        """True when the cell is done."""
+        return self._path(cell).exists()
+
+    def write(self, cell: Cell, result: dict[str, Any], seconds: float) -> None:
+        """Keep the result of a finished cell."""
+        content = self._about(cell) | {"seconds": seconds, "result": result}
+        write_atomically(self._path(cell), json.dumps(content))
+        self._failure(cell).unlink(missing_ok=True)
+
+    def write_failure(self, cell: Cell, error: str, seconds: float) -> None:
+        """Keep why a cell failed."""
+        write_atomically(self._failure(cell), json.dumps(self._about(cell) | {"seconds": seconds, "error": error}))
+
+    def read(self, cell: Cell) -> dict[str, Any]:
+        """The record of a finished cell: settings, seconds, result and where it was made."""
+        record = json.loads(self._path(cell).read_text())
+        if record["key"] != cell.key or record["format"] != FORMAT:
+            raise InputError(f"is not the record of cell {cell.title!r}; remove it", source=str(self._path(cell)))
+        return record
+
+    def result(self, cell: Cell) -> dict[str, Any]:
+        """What the work of a finished cell returned."""
+        return self.read(cell)["result"]
+
+    def failure(self, cell: Cell) -> str | None:
+        """Why the cell failed when it was last run; None when it did not."""
+        path = self._failure(cell)
+        return json.loads(path.read_text())["error"] if path.exists() else None
+
+    def _about(self, cell: Cell) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "key": cell.key,
+            "title": cell.title,
+            "work": cell.work,
+            "settings": cell.settings,
+            "code": code_version(),
+            "machine": describe_machine(),
+        }
+
+    @property
+    def _records(self) -> Path:
+        return self.directory / "records"
+
+    @property
+    def _failures(self) -> Path:
+        return self.directory / "failures"
+
+    def _path(self, cell: Cell) -> Path:
+        return self._records / f"{cell.key}.json"
+
+    def _failure(self, cell: Cell) -> Path:
+        return self._failures / f"{cell.key}.json"
