@@ -48,15 +48,19 @@ class CommitteeNeeds:
     fastest: Floats
 
 
+def request_needs(part: GlobalPart) -> Floats:
+    """need of each AP's request link to each manager [subchannel seconds]; [..., I, K]."""
+    return part.block_bits[..., None] / (part.subchannel_hz * spectral_efficiency(part.sinr_access))
+
+
 def link_needs(part: GlobalPart) -> Floats:
-    """need of each directed link between delegates [subchannel seconds], 0 where there is none; [I, V, V]."""
-    need = part.block_bits[:, None, None] / (part.subchannel_hz * spectral_efficiency(part.sinr_peer))
+    """need of each directed link between delegates [subchannel seconds], 0 where there is none; [..., I, V, V]."""
+    need = part.block_bits[..., None, None] / (part.subchannel_hz * spectral_efficiency(part.sinr_peer))
     return np.where(part.layout.is_link, need, 0.0)
 
 
 def committee_needs(part: GlobalPart) -> CommitteeNeeds:
     """What a committee needs in total (module docstring); one epoch, no batch axes."""
-    access = part.block_bits[:, None] / (part.subchannel_hz * spectral_efficiency(part.sinr_access))
     need = link_needs(part)
     if part.multicast == "group":
         slowest = need.max(axis=-1)
@@ -67,7 +71,7 @@ def committee_needs(part: GlobalPart) -> CommitteeNeeds:
         broadcast = np.stack([need[:, 1:, 1:].sum(axis=(-1, -2)), replies], axis=-1)
         reply = np.stack([np.zeros_like(replies), replies], axis=-1)
     return CommitteeNeeds(
-        access=floats(access),
+        access=floats(request_needs(part)),
         leader=floats(leader),
         broadcast=floats(broadcast),
         reply=floats(reply),
@@ -82,9 +86,8 @@ def decision_of_times(part: GlobalPart, access: Integers, on: Booleans, phases: 
     access [K]; on [I]: committees that work (the others get nothing); phases [I, 4]: t_r, x, y, z [s], inf for a phase that
     is left unserved; verification [I]: t_v [s].
     """
-    request_need = part.block_bits[:, None] / (part.subchannel_hz * spectral_efficiency(part.sinr_access))
     t_r, x, y, z = (np.where(on, phases[:, phase], np.inf) for phase in range(4))
-    request = request_need[access, np.arange(len(access))] / t_r[access]
+    request = request_needs(part)[access, np.arange(len(access))] / t_r[access]
     need = link_needs(part)
     slowest = need.max(axis=-1) if part.multicast == "group" else need
     trailing = (slice(None),) + (None,) * (slowest.ndim - 1)

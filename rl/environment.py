@@ -1,0 +1,201 @@
+"""The batched environment: two teams (APs, block managers) see the twin, act, and are paid by the truth (Section V).
+
+Each epoch: the truth moves (``dynamics``), the twin misreads it (``twin``), a policy answers (``policy``), its answer becomes
+a decision (``decoding`` or ``execution``), and the equations of ``opt`` say what that earns on the truth (25).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from ..opt.arrays import Booleans, Floats
+from ..opt.decision import Decision
+from ..opt.errors import InputError
+from ..opt.evaluation import FEASIBLE, Evaluation, check_shapes, evaluate
+from ..opt.scenario import Scenario
+from ..opt.scenario import preset as scenario_of
+from ..opt.snapshot import Snapshot
+from ..opt.system import System, draw_system
+from .actions import Action, check_action
+from .decoding import Decoded, Decoding, decode
+from .dynamics import first_epoch, next_epoch
+from .execution import execute, in_batch
+from .observation import Encoding, Observation
+from .twin import TwinError, error_size, observe
+
+Sigma = float | Mapping[str, float] | TwinError
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one epoch paid and what comes next; E environments.
+
+    observation: of the next epoch (of the next episode's first, where ``terminated``). reward_local, reward_global [E]: r_loc,
+    r_glo of (25). reward_ap [E, K], reward_manager [E, I]: the agents' own parts, which sum to the team's. terminated [E]:
+    the episode's horizon was reached, which is its end and not a truncation: nothing follows, bootstrap with 0. truth,
+    decision, evaluation: what was true, what was executed and what the equations say about it.
+    """
+
+    observation: Observation
+    reward_local: Floats
+    reward_global: Floats
+    reward_ap: Floats
+    reward_manager: Floats
+    terminated: Booleans
+    truth: Snapshot
+    decision: Decision
+    evaluation: Evaluation
+
+    @property
+    def reward(self) -> Floats:
+        """r(t) of (25) [E]."""
+        return self.reward_local + self.reward_global
+
+
+class Environment:
+    """``num_envs`` copies of one system, moved on together.
+
+    Parameters
+    ----------
+    scenario : a Scenario or the name of a preset.
+    sigma : twin error, one number or per field (``TwinError``).
+    seed : of the epochs and errors. The same seed gives every policy and every sigma the same truths and the same errors.
+    num_envs : environments in the batch; part of what the seed stands for.
+    horizon : epochs per episode, T of (26). All environments end together and start again at once (auto-reset).
+    decoding : how actions become decisions, and whether what breaks a constraint is repaired or paid 0; see ``decoding``.
+    system_seed : of what stays fixed over epochs, so that seeds of training and of evaluation meet the same system.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str = "paper",
+        *,
+        sigma: Sigma = 0.0,
+        seed: int = 0,
+        num_envs: int = 64,
+        horizon: int = 32,
+        decoding: Decoding = "projection",
+        system_seed: int = 0,
+    ) -> None:
+XX isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+                raise InputError(f"is {value!r}; it must be a whole number >= {least}", field=name)
+        if decoding not in get_args(Decoding):
+            raise InputError(f"is {decoding!r}; allowed: {', '.join(get_args(Decoding))}", field="decoding")
+        self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
+        self.twin_error = TwinError.of(sigma)
+        self.seed = seed
+        self.num_envs = num_envs
+        self.horizon = horizon
+        self.decoding: Decoding = decoding
+        self.system_seed = system_seed
+        label = scenario if isinstance(scenario, str) else "scenario"
+        self.system: System = draw_system(self.scenario, np.random.default_rng(system_seed), f"{label}-{system_seed}")
+        self.encoding = Encoding(self.system)
+        self._start_streams(seed)
+        self._started = False
+
+    def _start_streams(self, seed: int) -> None:
+        for_truth, for_error = np.random.SeedSequence(seed).spawn(2)
+        self._truth_rng = np.random.default_rng(for_truth)
+        self._error_rng = np.random.default_rng(for_error)
+
+    def reset(self, seed: int | None = None) -> Observation:
+        """Start a new episode everywhere. With a seed the streams start again from it, otherwise they go on."""
+        if seed is not None:
+            self.seed = seed
+            self._start_streams(seed)
+        self._started = True
+        self._start_episode()
+        return self._look()
+
+    def step(self, answer: Action | Decision) -> Step:
+        """Execute one answer in every environment, pay for it (25), and move on to the next epoch."""
+        if not self._started:
+            raise InputError("was called before reset(); reset() gives the first observation", field="step")
+        truth = self.truth
+        decoded = self._decode(answer)
+        evaluation = evaluate(truth, decoded.decision)
+        paid = np.ones(self.num_envs)
+        if self.decoding == "as_printed":
+            paid = np.where(decoded.claims_hold & (evaluation.violation <= FEASIBLE), 1.0, 0.0)
+        first = np.searchsorted(truth.local.layout.ap, np.arange(len(truth.local.layout.heads)))
+        by_ap = np.add.reduceat(evaluation.local.head_utility, first, axis=-1)
+        self._epoch += 1
+        over = self._epoch == self.horizon
+        if over:
+            self._start_episode()
+        else:
+            self._latent = next_epoch(self._latent, self.scenario.correlation, self._truth_rng)
+        return Step(
+            observation=self._look(),
+            reward_local=evaluation.local.utility * paid,
+            reward_global=evaluation.global_.utility * paid,
+            reward_ap=by_ap * paid[:, None],
+            reward_manager=evaluation.global_.committee_utility * paid[:, None],
+            terminated=np.full(self.num_envs, over),
+            truth=truth,
+            decision=decoded.decision,
+            evaluation=evaluation,
+        )
+
+    @property
+    def truth(self) -> Snapshot:
+        """The true snapshot of the current epoch [env, ...]; the last observation is of this one."""
+        return self._truth
+
+    def _start_episode(self) -> None:
+        self._epoch = 0
+        self._latent = first_epoch(self.system, self.num_envs, self._truth_rng)
+
+    def _look(self) -> Observation:
+        """The twin's view of the current epoch; draws this epoch's errors."""
+        state = self.system.state(self._latent)
+        self._truth = self.system.snapshot(state)
+        if self.twin_error.is_zero:
+            self._twin = self._truth
+            return Observation(self._twin, state, self.encoding)
+        normals = self._error_rng.standard_normal((self.num_envs, error_size(self.system)))
+        seen, cycles = observe(self.system, state, normals, self.twin_error)
+        self._twin = self.system.snapshot(seen, cycles=cycles)
+        return Observation(self._twin, seen, self.encoding)
+
+    def _decode(self, answer: Action | Decision) -> Decoded:
+        if isinstance(answer, Action):
+            return decode(check_action(answer, self.truth), self._twin, self.truth, self.decoding)
+        every = np.ones(self.num_envs, dtype=np.bool_)
+        if self.decoding == "as_printed":
+            check_shapes(self.truth, answer)
+            return Decoded(in_batch(answer, self.truth), every)
+        return Decoded(execute(answer, self.truth), every)
+
+
+def make_env(
+    preset: str = "paper",
+    sigma: Sigma = 0.0,
+    seed: int = 0,
+    num_envs: int = 64,
+    *,
+    horizon: int = 32,
+    decoding: Decoding = "projection",
+    system_seed: int = 0,
+    **scenario_changes: object,
+) -> Environment:
+    """An environment of a preset, with these fields of Scenario changed."""
+    return Environment(
+        scenario_of(preset, **scenario_changes),
+        sigma=sigma,
+        seed=seed,
+        num_envs=num_envs,
+        horizon=horizon,
+        decoding=decoding,
+        system_seed=system_seed,
+    )
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise InputError(f"is {value!r}; it must be a whole number >= {least}", field=name)

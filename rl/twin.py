@@ -1,0 +1,100 @@
+"""The twin's mapping error (17)(19): agents observe truth + error; rewards always come from the truth.
+
+Errors are standard normals, drawn from a stream of their own and then scaled, so the same seed gives every policy and every
+sigma the same normals. A field with sigma 0 is observed exactly, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import cast
+
+import numpy as np
+
+from ..opt.arrays import Floats, Integers
+from ..opt.errors import InputError
+from ..opt.system import State, System
+
+# An SINR error has a standard deviation of 10 sigma dB (model section 6).
+DB_PER_SIGMA = 10.0
+# A relative error never takes more than 99 % away: CPU, block size and data stay positive.
+LEAST_FACTOR = 0.01
+
+
+@dataclass(frozen=True)
+class TwinError:
+    """sigma per field, each >= 0. cpu, block, data: standard deviation relative to the true value; sinr: times 10 dB;
+    capacity: relative, rounded to whole APs. ``data`` shows as the heads' cycles, which are proportional to it."""
+
+    cpu: float = 0.0
+    sinr: float = 0.0
+    block: float = 0.0
+    data: float = 0.0
+    capacity: float = 0.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
+            if not (number and math.isfinite(value) and value >= 0.0):
+                raise InputError(f"is {value!r}; it must be a number >= 0", field=f"sigma.{each.name}")
+
+    @classmethod
+    def of(cls, sigma: float | Mapping[str, float] | TwinError) -> TwinError:
+        """One number for every field, or a mapping from field to number (fields left out are exact)."""
+        if isinstance(sigma, TwinError):
+            return sigma
+        known = [each.name for each in fields(cls)]
+        if isinstance(sigma, Mapping):
+            for name in sigma:
+                if name not in known:
+                    raise InputError(f"is not a field; allowed: {', '.join(known)}", field=f"sigma.{name}")
+            return cls(**sigma)
+        return cls(**dict.fromkeys(known, sigma))
+
+    @property
+    def is_zero(self) -> bool:
+        """True when the twin shows the truth."""
+        return all(getattr(self, each.name) == 0.0 for each in fields(self))
+
+
+def error_size(system: System) -> int:
+    """How many standard normals one observation takes: one per entry of the state and one per head's data."""
+    return system.latent_size + len(system.cycles)
+
+
+def observe(system: System, state: State, normals: Floats, error: TwinError) -> tuple[State, Floats]:
+    """The observed state and the observed cycles [env, J] or [J]; normals [env, error_size]."""
+    z = system.split(normals[..., : system.latent_size])
+    decibel = DB_PER_SIGMA * error.sinr
+    heads, committees = system.heads, system.committees
+    observed = State(
+        cpu_head=_relative(state.cpu_head, error.cpu, z["cpu_head"]),
+        sinr_uplink_db=_additive(state.sinr_uplink_db, decibel, z["sinr_uplink_db"]),
+        sinr_peer_db=_additive(state.sinr_peer_db, decibel * heads.is_link, z["sinr_peer_db"]),
+        block_bits=_relative(state.block_bits, error.block, z["block_bits"]),
+        capacity=_capacity(state.capacity, error.capacity, z["capacity"], len(heads.heads)),
+        cpu_delegate=np.where(committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
+        sinr_access_db=_additive(state.sinr_access_db, decibel, z["sinr_access_db"]),
+        sinr_link_db=_additive(state.sinr_link_db, decibel * committees.is_link, z["sinr_link_db"]),
+    )
+    return observed, _relative(system.cycles, error.data, normals[..., system.latent_size :])
+
+
+def _relative(value: Floats, sigma: float, z: Floats) -> Floats:
+    return value * np.maximum(1.0 + sigma * z, LEAST_FACTOR) if sigma > 0.0 else value
+
+
+def _additive(value: Floats, deviation: Floats | float, z: Floats) -> Floats:
+    return value + deviation * z if np.any(deviation) else value
+
+
+def _capacity(capacity: Integers, sigma: float, z: Floats, aps: int) -> Integers:
+    """psi as observed: whole, >= 1, and raised evenly where the sum would not hold all APs (no valid twin shows that)."""
+    if sigma == 0.0:
+        return capacity
+    seen = np.maximum(np.rint(capacity * (1.0 + sigma * z)), 1.0).astype(np.int64)
+    missing = np.maximum(aps - seen.sum(axis=-1, keepdims=True), 0)
+    return cast(Integers, seen + -(-missing // seen.shape[-1]))
