@@ -16,7 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ...arrays import Floats, Integers
+from ...arrays import Booleans, Floats, Integers
 from ...decision import LocalDecision
 from ...errors import InputError
 from ...local_equations import evaluate_local
@@ -25,7 +25,7 @@ from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from .local_bound import CellBound, bound_at, bound_cell
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
-from .local_primal import Rounding, round_prices, tune
+from .local_primal import Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
 
 
@@ -144,29 +144,39 @@ class _Search:
         return bound_cell(self.problem, low, high, left, right, line, slope, price, self.target, *precision)
 
     def improve(self, cell: Cell) -> None:
-        """Decisions near the relaxed answer of a cell: its heads that are on, with and without the one in between."""
-        tau = cell.proved.tau
-        if not math.isfinite(tau):
+        """Decisions near the relaxed answer of a cell: the head in between on, off, or just there."""
+        if not math.isfinite(cell.proved.tau):
             return
         started = perf_counter()
-        problem = self.problem
-        left, right = self.piece(tau)
-        tau = min(max(tau, left), right)
+        left, right = self.piece(cell.proved.tau)
+        tau = min(max(cell.proved.tau, left), right)
         rounding = self.round(cell, tau)
-        on = rounding.on | (cell.low > 0.0)
-        choices = [on]
-        if rounding.head >= 0:
-            one = on.copy()
-            one[rounding.head] = not one[rounding.head]
-            choices.append(one)
-        for choice in choices:
-            quick = tune(problem, choice, left, right, tau, cell.proved.price, 0)
-            if quick.value > self.value - 0.5 * (cell.proved.bound - self.value):
-                quick = tune(problem, choice, left, right, tau, cell.proved.price, 30)
-            if quick.value > self.value:
-                self.value, self.tau, self.uplink, self.cpu = quick.value, quick.tau, quick.uplink, quick.cpu
-                self.trace.append((self.deadline.elapsed, self.value, max(self.bound, cell.proved.bound)))
+        on, j = rounding.on | (cell.low > 0.0), rounding.head
+        free = np.zeros(len(on))
+        self.attempt(cell, tau, on, free)
+        if j >= 0:
+            other = on.copy()
+            other[j] = not other[j]
+            self.attempt(cell, tau, other, free)
+        boxed = bool(cell.low.any()) or not bool(np.isinf(cell.high).all())
+        if boxed and rounding.pins.any():
+            self.attempt(cell, tau, on, rounding.pins, j)
         self.stages["primal"] += perf_counter() - started
+
+    def attempt(self, cell: Cell, tau: float, on: Booleans, pins: Floats, head: int = -1) -> None:
+        """Allocate to ``on`` (shares in ``pins`` given); if it may beat the decision held, tune it and keep the better."""
+        problem, proved = self.problem, cell.proved
+        found = allocate(problem, on, pins, tau, proved.price)
+        left, right = self.piece(tau)
+        one_piece = left <= cell.left * (1.0 + STEP_BACK) and cell.right * (1.0 - 2.0 * STEP_BACK) <= right
+        if one_piece and found.value > self.value - 0.5 * (proved.bound - self.value):
+            if head >= 0 and pins[head] > 0.0:
+                pins = pins.copy()
+                found = tune_share(problem, on, pins, head, 0.0, min(2.0 * pins[head], problem.budget), found)
+            found = tune(problem, on, pins, left, right, tau, found.price, 30)
+        if found.value > self.value:
+            self.value, self.tau, self.uplink, self.cpu = found.value, found.tau, found.uplink, found.cpu
+            self.trace.append((self.deadline.elapsed, self.value, max(self.bound, proved.bound)))
 
     def piece(self, tau: float) -> tuple[float, float]:
         """Multicast times around ``tau`` that a decision may take, with one adaptation level."""

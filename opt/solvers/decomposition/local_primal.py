@@ -37,22 +37,23 @@ class Allocation(NamedTuple):
 
 
 @compiled
-def demand(problem: ReducedLocal, on: Booleans, fade: float, price: float, uplink: Floats, cpu: Floats) -> float:
-    """Fill u and f of the heads in ``on`` on their concave side at ``price``; the sum of u. Heads without a maximum get 0."""
+def demand(
+    problem: ReducedLocal, on: Booleans, pins: Floats, fade: float, price: float, uplink: Floats, cpu: Floats
+) -> float:
+    """Fill u and f: a pinned head keeps its share, the others in ``on`` take their concave side at ``price``; the sum of u.
+
+    Heads without a maximum there get 0.
+    """
     total = 0.0
     for j in range(on.shape[0]):
         uplink[j], cpu[j] = 0.0, 0.0
-        if on[j]:
-            uplink[j], cpu[j] = concave_response(
-                fade * problem.worth[j],
-                problem.decay,
-                problem.work[j],
-                problem.cpu_max[j],
-                problem.cpu_price,
-                problem.need[j],
-                price,
-            )
-            total += uplink[j]
+        worth, work, top, need = fade * problem.worth[j], problem.work[j], problem.cpu_max[j], problem.need[j]
+        if pins[j] > 0.0:
+            _, cpu[j] = served_value(worth, problem.decay, work, top, problem.cpu_price, need, pins[j])
+            uplink[j] = pins[j]
+        elif on[j]:
+            uplink[j], cpu[j] = concave_response(worth, problem.decay, work, top, problem.cpu_price, need, price)
+        total += uplink[j]
     return total
 
 
@@ -64,7 +65,7 @@ def earned(problem: ReducedLocal, fade: float, uplink: Floats, cpu: Floats) -> t
         if uplink[j] > 0.0:
             delay = problem.need[j] / uplink[j]
             if problem.work[j] > 0.0:
-                delay += problem.work[j] / cpu[j]
+                delay += problem.work[j] / cpu[j] if cpu[j] > 0.0 else math.inf
             gain = fade * problem.worth[j] * math.exp(-problem.decay * delay)
             benefit += gain
             value += gain - problem.spectrum_price * uplink[j] - problem.cpu_price * cpu[j]
@@ -72,8 +73,10 @@ def earned(problem: ReducedLocal, fade: float, uplink: Floats, cpu: Floats) -> t
 
 
 @compiled
-def allocate(problem: ReducedLocal, on: Booleans, tau: float, price: float) -> Allocation:
+def allocate(problem: ReducedLocal, on: Booleans, pins: Floats, tau: float, price: float) -> Allocation:
     """Best concave-side allocation to the heads ``on`` at ``tau``; heads for which the budget is too small drop out.
+
+    ``pins`` [J]: shares that are given (0: not given).
 
     The price is bracketed and interpolated as a power law of the spectrum used; a bracket that closes on a jump shows which
     heads have no maximum any more at that scarcity, and they are left out.
@@ -82,8 +85,9 @@ def allocate(problem: ReducedLocal, on: Booleans, tau: float, price: float) -> A
     uplink, cpu = np.zeros(heads), np.zeros(heads)
     room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
     fade = math.exp(-problem.decay * shared_delay(problem, tau))
-    if room <= 0.0 or fade <= 0.0:
+    if room <= pins.sum() or fade <= 0.0:
         return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
+    pinned = pins.sum()
     floor = problem.spectrum_price
     active = on.copy()
     price = max(price, floor)
@@ -92,12 +96,12 @@ def allocate(problem: ReducedLocal, on: Booleans, tau: float, price: float) -> A
     for _ in range(heads + 1):
         low, high, used_low, used_high = floor, math.inf, math.inf, 0.0
         for step in range(200):
-            used = demand(problem, active, fade, price, uplink, cpu)
+            used = demand(problem, active, pins, fade, price, uplink, cpu)
             if used > room:
                 low, used_low = price, used
             else:
                 high, used_high = price, used
-                if price <= floor or used >= room * (1.0 - 1e-11) or used <= 0.0:
+                if price <= floor or used >= room * (1.0 - 1e-10) or used <= pinned:
                     break
             if used_low == math.inf:
                 price = max(high * min(max((used_high / room) ** 2, 1e-3), 0.5), floor)
@@ -115,13 +119,13 @@ def allocate(problem: ReducedLocal, on: Booleans, tau: float, price: float) -> A
         if high == math.inf:
             return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
         price = high
-        used = demand(problem, active, fade, price, uplink, cpu)
+        used = demand(problem, active, pins, fade, price, uplink, cpu)
         dropped = False
         for j in range(heads):
             if active[j] and uplink[j] <= 0.0:
                 active[j] = False
                 dropped = True
-        if not dropped or used <= 0.0:
+        if not dropped or used <= pinned:
             break
     value, benefit = earned(problem, fade, uplink, cpu)
     if problem.multicast_need > 0.0:
@@ -130,9 +134,18 @@ def allocate(problem: ReducedLocal, on: Booleans, tau: float, price: float) -> A
 
 
 @compiled
-def tune(problem: ReducedLocal, on: Booleans, left: float, right: float, tau: float, price: float, steps: int) -> Allocation:
+def tune(
+    problem: ReducedLocal,
+    on: Booleans,
+    pins: Floats,
+    left: float,
+    right: float,
+    tau: float,
+    price: float,
+    steps: int,
+) -> Allocation:
     """Best allocation to ``on`` over tau in [left, right], one piece of Q, from ``tau`` on, by the sign of the derivative."""
-    best = allocate(problem, on, tau, price)
+    best = allocate(problem, on, pins, tau, price)
     if problem.multicast_need <= 0.0 or best.value == -math.inf:
         return best
     low, high = math.log(left), math.log(right)
@@ -142,7 +155,7 @@ def tune(problem: ReducedLocal, on: Booleans, left: float, right: float, tau: fl
         gain = last.price * problem.multicast_need / last.tau
         loss = problem.decay * delay_slope(problem, last.tau) * last.tau * last.benefit
         slope, here = gain - loss, math.log(last.tau)
-        if abs(slope) <= 1e-12 * (gain + loss):
+        if abs(slope) <= 1e-7 * (gain + loss):
             break
         if slope > 0.0:
             low, slope_low = here, slope
@@ -162,15 +175,68 @@ def tune(problem: ReducedLocal, on: Booleans, left: float, right: float, tau: fl
         aimed = min(max(math.exp(aim), left), right)
         if aimed == last.tau:
             break
-        last = allocate(problem, on, aimed, last.price)
+        last = allocate(problem, on, pins, aimed, last.price)
         if last.value == -math.inf:
             # Too little room left of here: the multicast takes it.
             low, slope_low = aim, math.nan
-            last = allocate(problem, on, math.exp(0.5 * (aim + high)), best.price)
+            last = allocate(problem, on, pins, math.exp(0.5 * (aim + high)), best.price)
             if last.value == -math.inf:
                 break
         if last.value > best.value:
             best = last
+    return best
+
+
+@compiled
+def share_slope(problem: ReducedLocal, j: int, answer: Allocation) -> float:
+    """d(utility)/du_j of a head's given share, the others answering: A d/u^2 times its benefit, minus their price."""
+    fade = math.exp(-problem.decay * shared_delay(problem, answer.tau))
+    share, work = answer.uplink[j], problem.work[j]
+    delay = problem.need[j] / share
+    if work > 0.0:
+        delay += work / answer.cpu[j] if answer.cpu[j] > 0.0 else math.inf
+    gain = fade * problem.worth[j] * math.exp(-problem.decay * delay)
+    return problem.decay * problem.need[j] / share**2 * gain - answer.price
+
+
+@compiled
+def tune_share(
+    problem: ReducedLocal, on: Booleans, pins: Floats, j: int, lowest: float, highest: float, start: Allocation
+) -> Allocation:
+    """Best allocation over the pinned share of head j in [lowest, highest] at the tau of ``start``, near its share there.
+
+    Follows the sign of the slope to a change from + to -, which is a local maximum, and closes in on it by bisection and
+    secants. Leaves the best share in ``pins``.
+    """
+    best, last = start, start
+    low, high, slope_low, slope_high = lowest, highest, math.nan, math.nan
+    step = 1e-3
+    for attempt in range(60):
+        if last.value == -math.inf:
+            high, slope_high = pins[j], math.nan
+        else:
+            slope = share_slope(problem, j, last)
+            if slope > 0.0:
+                low, slope_low = pins[j], slope
+            else:
+                high, slope_high = pins[j], slope
+        if high - low <= 1e-9 * high:
+            break
+        if math.isnan(slope_low) or math.isnan(slope_high):
+            rising = not math.isnan(slope_low)
+            aim = pins[j] + step * (highest - lowest) * (1.0 if rising else -1.0)
+            step *= 3.0
+            if not low < aim < high:
+                aim = 0.5 * (low + high)
+        elif attempt % 3 == 2:
+            aim = 0.5 * (low + high)
+        else:
+            aim = low + (high - low) * slope_low / (slope_low - slope_high)
+        pins[j] = aim
+        last = allocate(problem, on, pins, start.tau, start.price)
+        if last.value > best.value:
+            best = last
+    pins[j] = best.uplink[j]
     return best
 
 
@@ -194,7 +260,8 @@ class Rounding(NamedTuple):
     """A relaxed answer made whole: all heads at one of two responses but one.
 
     on: heads with a share. head: the one in between (-1: none) with share ``uplink``, between its responses ``few`` and
-    ``many``; loss: how much less it is worth there than the relaxation believes.
+    ``many``; loss: how much less it is worth there than the relaxation believes. pins [J]: shares of the heads that sit at an
+    end of their box, and of that one.
     """
 
     on: Booleans
@@ -203,6 +270,7 @@ class Rounding(NamedTuple):
     few: float
     many: float
     loss: float
+    pins: Floats
 
 
 @compiled
@@ -221,6 +289,7 @@ def round_prices(
     willing(problem, low, high, fade, price_low * (1.0 - APART), many)
     room -= willing(problem, low, high, fade, price_high * (1.0 + APART), few)
     on = few > 0.0
+    pins = np.where((few > 0.0) & ((few == low) | (few == high)), few, 0.0)
     for j in range(heads):
         extra = many[j] - few[j]
         if extra <= 1e-3 * many[j] or many[j] == math.inf:
@@ -228,6 +297,7 @@ def round_prices(
         if extra <= room:
             room -= extra
             on[j] = True
+            pins[j] = many[j] if many[j] == low[j] or many[j] == high[j] else 0.0
             continue
         share = max(room, 0.0) / extra
         between = few[j] + share * extra
@@ -235,5 +305,6 @@ def round_prices(
         at_few, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, few[j])
         at_many, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, many[j])
         there, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, between)
-        return Rounding(on, j, between, few[j], many[j], share * at_many + (1.0 - share) * at_few - there)
-    return Rounding(on, -1, 0.0, 0.0, 0.0, 0.0)
+        pins[j] = between
+        return Rounding(on, j, between, few[j], many[j], share * at_many + (1.0 - share) * at_few - there, pins)
+    return Rounding(on, -1, 0.0, 0.0, 0.0, 0.0, pins)
