@@ -63,7 +63,9 @@ def multicast_times(part: LocalPart, decision: LocalDecision) -> Floats:
 
 def queueing_time(part: LocalPart, multicast: Floats) -> Floats:
     """T_que = max(0, iota T_multi - H/(2 lambda)) [s], (6) with R4; ``multicast`` is the mean T_multi; [...]."""
-    return np.maximum(0.0, part.cache_multiplier * multicast - part.multicast_batch / (2.0 * part.arrival_rate))
+    # Where nothing is ever multicast the wait is infinite even if iota = 0 (0 * inf would be NaN).
+    load = np.multiply(part.cache_multiplier, multicast, out=np.full(multicast.shape, np.inf), where=np.isfinite(multicast))
+    return np.maximum(0.0, load - part.multicast_batch / (2.0 * part.arrival_rate))
 
 
 def adaptation_level(part: LocalPart, multicast: Floats) -> Floats:
