@@ -81,8 +81,10 @@ class Environment:
         decoding: Decoding = "projection",
         system_seed: int = 0,
     ) -> None:
-XX isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-                raise InputError(f"is {value!r}; it must be a whole number >= {least}", field=name)
+        _check_count("seed", seed, 0)
+        _check_count("system_seed", system_seed, 0)
+        _check_count("num_envs", num_envs, 1)
+        _check_count("horizon", horizon, 1)
         if decoding not in get_args(Decoding):
             raise InputError(f"is {decoding!r}; allowed: {', '.join(get_args(Decoding))}", field="decoding")
         self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario

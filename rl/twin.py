@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..opt.arrays import Floats, Integers
 from ..opt.errors import InputError
@@ -87,7 +88,7 @@ def _relative(value: Floats, sigma: float, z: Floats) -> Floats:
     return value * np.maximum(1.0 + sigma * z, LEAST_FACTOR) if sigma > 0.0 else value
 
 
-def _additive(value: Floats, deviation: Floats | float, z: Floats) -> Floats:
+def _additive(value: Floats, deviation: NDArray[np.floating[Any]] | float, z: Floats) -> Floats:
     return value + deviation * z if np.any(deviation) else value
 
 
