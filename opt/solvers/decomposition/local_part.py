@@ -148,9 +148,9 @@ class _Search:
         if not math.isfinite(cell.proved.tau):
             return
         started = perf_counter()
-        left, right = self.piece(cell.proved.tau)
-        tau = min(max(cell.proved.tau, left), right)
-        rounding = self.round(cell, tau)
+        rounding = self.round(cell)
+        left, right = self.piece(rounding.tau)
+        tau = min(max(rounding.tau, left), right)
         on, j = rounding.on | (cell.low > 0.0), rounding.head
         free = np.zeros(len(on))
         self.attempt(cell, tau, on, free)
@@ -191,9 +191,14 @@ class _Search:
         end = edge(problem, level + 1.0) * (1.0 - STEP_BACK)
         return max(start, min(least, end)), end
 
-    def round(self, cell: Cell, tau: float) -> Rounding:
-        """The relaxed answer of a cell with at most one head in between."""
-        return round_prices(self.problem, cell.low, cell.high, tau, cell.proved.price_low, cell.proved.price_high)
+    def round(self, cell: Cell) -> Rounding:
+        """The relaxed answer of a cell with at most one head in between, at multicast times inside its last level."""
+        proved = cell.proved
+        end = max(cell.left, cell.right * (1.0 - STEP_BACK))
+        tau_low = min(proved.tau_low, end) if math.isfinite(proved.tau_low) else proved.tau
+        tau_high = min(proved.tau_high, end) if math.isfinite(proved.tau_high) else proved.tau
+        price_low = proved.price_low if proved.price_low > 0.0 else proved.price_high
+        return round_prices(self.problem, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high)
 
     def branch(self, cell: Cell) -> None:
         """Cut a cell where its relaxation is weakest: at a piece of the delay, in tau, or in one head's share."""
@@ -202,12 +207,12 @@ class _Search:
         if cut > 0.0:
             self.cut_time(cell, cut)
             return
-        tau = max(left, min(proved.tau, right * (1.0 - STEP_BACK)))
-        rounding = self.round(cell, tau)
+        rounding = self.round(cell)
         wide = right > left * (1.0 + 10.0 * STEP_BACK)
-        if rounding.head >= 0 and not (wide and self.time_error(cell, tau) > rounding.loss):
-            gap = proved.bound - self.target
-            if rounding.loss > 1e-3 * gap or not wide:
+        if rounding.head >= 0:
+            gap = proved.bound - self.value
+            close = proved.tau_high <= 1.1 * proved.tau_low and proved.tau_low <= 1.1 * proved.tau_high
+            if not wide or (close and rounding.loss > 0.25 * gap) or rounding.loss > max(self.time_error(cell), 1e-3 * gap):
                 self.cut_share(cell, rounding)
                 return
         if not wide:
@@ -215,8 +220,9 @@ class _Search:
             return
         self.cut_time(cell, self.inside(cell))
 
-    def time_error(self, cell: Cell, tau: float) -> float:
-        """How much of a cell's bound is due to its width in tau: bound minus the bound at ``tau`` alone."""
+    def time_error(self, cell: Cell) -> float:
+        """How much of a cell's bound is due to its width in tau: bound minus the bound at its answer's tau alone."""
+        tau = max(cell.left, min(cell.proved.tau, cell.right * (1.0 - STEP_BACK)))
         exact, _, _ = bound_at(
             self.problem,
             cell.low,

@@ -257,37 +257,54 @@ def willing(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price
 
 
 class Rounding(NamedTuple):
-    """A relaxed answer made whole: all heads at one of two responses but one.
+    """A relaxed answer made whole: a tau, and all heads at one of two responses but one.
 
-    on: heads with a share. head: the one in between (-1: none) with share ``uplink``, between its responses ``few`` and
-    ``many``; loss: how much less it is worth there than the relaxation believes. pins [J]: shares of the heads that sit at an
-    end of their box, and of that one.
+    on [J]: heads with a share. pins [J]: shares of the heads that sit at an end of their box, and of the one in between.
+    head: the one in between (-1: none) with share ``uplink``, between its responses ``few`` and ``many``; loss: how much less
+    it is worth there than the relaxation believes.
     """
 
+    tau: float
     on: Booleans
+    pins: Floats
     head: int
     uplink: float
     few: float
     many: float
     loss: float
-    pins: Floats
 
 
 @compiled
 def round_prices(
-    problem: ReducedLocal, low: Floats, high: Floats, tau: float, price_low: float, price_high: float
+    problem: ReducedLocal,
+    low: Floats,
+    high: Floats,
+    price_low: float,
+    tau_low: float,
+    price_high: float,
+    tau_high: float,
 ) -> Rounding:
-    """Heads' responses at the two prices around the relaxation's, mixed until the budget at ``tau`` is used, in head order.
+    """The two answers around the relaxation's, one over the budget and one under it, mixed until it is used, in head order.
 
-    Only heads that jump between the prices are mixed. The prices are moved apart by a hair, since the price at which a head
-    jumps depends on tau, and ``tau`` may be that close to the relaxation's.
+    Only heads that jump between the two are mixed; the relaxation may want such a head on at ``tau_low`` and off at
+    ``tau_high``. The prices are moved apart by a hair, since those at which heads jump depend on tau, which may be off by one.
     """
     heads = low.shape[0]
-    fade = math.exp(-problem.decay * shared_delay(problem, tau))
-    room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
+    fade_low = math.exp(-problem.decay * shared_delay(problem, tau_low))
+    fade_high = math.exp(-problem.decay * shared_delay(problem, tau_high))
     many, few = np.zeros(heads), np.zeros(heads)
-    willing(problem, low, high, fade, price_low * (1.0 - APART), many)
-    room -= willing(problem, low, high, fade, price_high * (1.0 + APART), few)
+    above = willing(problem, low, high, fade_low, price_low * (1.0 - APART), many)
+    below = willing(problem, low, high, fade_high, price_high * (1.0 + APART), few)
+    tau, room, fade = tau_high, problem.budget - below, fade_high
+    if problem.multicast_need > 0.0:
+        air_low, air_high = problem.multicast_need / tau_low, problem.multicast_need / tau_high
+        room -= air_high
+        if above + air_low > below + air_high and above < math.inf:
+            share = min(max(room / (above + air_low - below - air_high), 0.0), 1.0)
+            air = share * air_low + (1.0 - share) * air_high
+            room -= air - air_high
+            tau = problem.multicast_need / air
+            fade = math.exp(-problem.decay * shared_delay(problem, tau))
     on = few > 0.0
     pins = np.where((few > 0.0) & ((few == low) | (few == high)), few, 0.0)
     for j in range(heads):
@@ -301,10 +318,11 @@ def round_prices(
             continue
         share = max(room, 0.0) / extra
         between = few[j] + share * extra
+        pins[j] = between
         worth, work, top, need = fade * problem.worth[j], problem.work[j], problem.cpu_max[j], problem.need[j]
         at_few, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, few[j])
         at_many, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, many[j])
         there, _ = served_value(worth, problem.decay, work, top, problem.cpu_price, need, between)
-        pins[j] = between
-        return Rounding(on, j, between, few[j], many[j], share * at_many + (1.0 - share) * at_few - there, pins)
-    return Rounding(on, -1, 0.0, 0.0, 0.0, 0.0, pins)
+        loss = share * at_many + (1.0 - share) * at_few - there
+        return Rounding(tau, on, pins, j, between, few[j], many[j], loss)
+    return Rounding(tau, on, pins, -1, 0.0, 0.0, 0.0, 0.0)
