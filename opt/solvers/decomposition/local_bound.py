@@ -136,6 +136,7 @@ def bound_cell(
     if price <= 0.0:
         price = max(total_worth, 1e-300) / budget
     best, best_price, best_tau = math.inf, price, left
+    beyond = 1e-2  # how far a step to bracket the minimum goes beyond the estimate (shares fall like the root of the price)
     for step in range(100):
         bound, tau, used = bound_at(problem, low, high, left, right, intercept, slope, total_worth, price)
         if bound < best:
@@ -154,10 +155,11 @@ def bound_cell(
             if (price_high - floor) * (budget - used_high) <= precision:
                 price_low, tau_low = price_high, tau_high
                 break
-            guess = price_high * min(max((used_high / budget) ** 2, 1e-3), 0.5)
-            price = max(guess, floor)
+            price = max(price_high * min(max((used_high / budget) ** 2, 1e-3), 1.0) * (1.0 - min(beyond, 0.9)), floor)
+            beyond *= 8.0
         elif price_high == math.inf:
-            price = price_low * min(max((used_low / budget) ** 2, 1.5), 1e3)
+            price = price_low * min((used_low / budget) ** 2, 1e3) * (1.0 + beyond)
+            beyond *= 8.0
         else:
             meet = (bound_high - bound_low + (used_low - budget) * -price_low + (used_high - budget) * price_high) / (
                 used_high - used_low

@@ -37,9 +37,7 @@ class Allocation(NamedTuple):
 
 
 @compiled
-def demand(
-    problem: ReducedLocal, on: Booleans, pins: Floats, fade: float, price: float, uplink: Floats, cpu: Floats
-) -> float:
+def demand(problem: ReducedLocal, on: Booleans, pins: Floats, fade: float, price: float, uplink: Floats, cpu: Floats) -> float:
     """Fill u and f: a pinned head keeps its share, the others in ``on`` take their concave side at ``price``; the sum of u.
 
     Heads without a maximum there get 0.
@@ -85,7 +83,7 @@ def allocate(problem: ReducedLocal, on: Booleans, pins: Floats, tau: float, pric
     uplink, cpu = np.zeros(heads), np.zeros(heads)
     room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
     fade = math.exp(-problem.decay * shared_delay(problem, tau))
-    if room <= pins.sum() or fade <= 0.0:
+    if room <= 0.0 or pins.sum() > room * (1.0 + 1e-12) or fade <= 0.0:
         return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
     pinned = pins.sum()
     floor = problem.spectrum_price
@@ -95,6 +93,7 @@ def allocate(problem: ReducedLocal, on: Booleans, pins: Floats, tau: float, pric
         price = max(problem.worth.sum(), 1e-300) / problem.budget
     for _ in range(heads + 1):
         low, high, used_low, used_high = floor, math.inf, math.inf, 0.0
+        beyond = 1e-4
         for step in range(200):
             used = demand(problem, active, pins, fade, price, uplink, cpu)
             if used > room:
@@ -103,10 +102,13 @@ def allocate(problem: ReducedLocal, on: Booleans, pins: Floats, tau: float, pric
                 high, used_high = price, used
                 if price <= floor or used >= room * (1.0 - 1e-10) or used <= pinned:
                     break
+            # Shares fall about like the root of the price; overshoot a little, more each time, to bracket it.
             if used_low == math.inf:
-                price = max(high * min(max((used_high / room) ** 2, 1e-3), 0.5), floor)
+                price = max(high * min(max((used_high / room) ** 2, 1e-3), 1.0) * (1.0 - min(beyond, 0.9)), floor)
+                beyond *= 8.0
             elif high == math.inf:
-                price = low * min(max((used_low / room) ** 2, 1.5), 1e3)
+                price = low * min((used_low / room) ** 2, 1e3) * (1.0 + beyond)
+                beyond *= 8.0
             else:
                 if high - low <= 1e-15 * high:
                     break

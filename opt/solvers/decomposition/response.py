@@ -38,7 +38,7 @@ def half_decay_time(q: float) -> float:
         if slope <= 0.0:
             break
         step = (grown - x) / slope
-        if step <= 1e-16 * x:
+        if step <= 4e-16 * x:
             break
         x += step
     return x
@@ -53,6 +53,8 @@ def best_response(
     benefit b > 0; decay A [1/s]; work a [cycles], >= 0; cpu_max f_max [cycles/s]; cpu_price z [per cycle/s];
     need d [subchannel seconds], > 0; price p [per subchannel]. u is inf when the price is 0 and the head is on.
     """
+    if benefit <= 0.0:
+        return 0.0, 0.0, 0.0
     if work <= 0.0:
         work_time, running, worth = 0.0, 0.0, benefit
     else:
