@@ -104,11 +104,12 @@ def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -
     heads = links.max(axis=-1) if part.multicast == "group" else links.sum(axis=-1)
     roots = np.sqrt(heads)
     total = float(roots.sum())
-    on_air = tau > 0.0 and np.isfinite(tau) and total > 0.0
-    # 1 / T_multi_j for T_multi_j = J tau sqrt(s_j) / sum sqrt(s): link or group spectrum is need / T_multi_j.
-    speed = (
-        np.divide(total, layout.ap.size * tau * roots, out=np.zeros(roots.shape), where=roots > 0.0) if on_air else 0.0 * roots
-    )
+    if 0.0 < tau < np.inf and total > 0.0:
+        # 1 / T_multi_j for T_multi_j = J tau sqrt(s_j) / sum sqrt(s): link or group spectrum is need / T_multi_j.
+        speed = np.where(roots > 0.0, total / (len(layout.ap) * tau * np.where(roots > 0.0, roots, 1.0)), 0.0)
+    else:
+        links, speed = np.zeros(links.shape), np.zeros(roots.shape)
+        heads = speed
     shares = (heads * speed)[layout.ap, layout.rank] if part.multicast == "group" else links * speed[..., None]
     spent = float(uplink.sum() + shares.sum())
     hair = min(1.0, part.subchannels_max / spent * (1.0 - 1e-15)) if spent > part.subchannels_max else 1.0

@@ -23,6 +23,7 @@ terms. Both are more than a hundred times what the operations can lose.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -129,6 +130,18 @@ def next_price(
     return price, estimate
 
 
+class Sides(NamedTuple):
+    """What a price search saw last on either side of its minimum (index 0: the lower price).
+
+    price [2]; chord [2, 2, I]; loads [2, I] of the best assignment; spectrum [2, I] asked for.
+    """
+
+    price: Floats
+    chord: Floats
+    loads: Floats
+    spectrum: Floats
+
+
 @compiled
 def bound_box(
     model: GlobalModel,
@@ -138,34 +151,33 @@ def bound_box(
     enough: float,
     accuracy: float,
     access: Integers,
-    chord: Floats,
-    loads: Floats,
-    spectrum: Floats,
+    sides: Sides,
 ) -> tuple[float, float]:
     """(bound, its price), minimised over the price from ``start`` until below ``enough`` or within ``accuracy``.
 
-    Writes access, loads and chord at the best price; ``spectrum`` [2, I]: asked for at the bracket's lower and upper price.
+    Writes the best assignment at the best price to ``access`` [K] and what was seen on either side of it to ``sides``.
     """
     committees, points = model.needs.shape
     potential = np.zeros(committees)
-    trial_access = access.copy()
-    trial_chord, trial_loads, asked = np.zeros((2, committees)), np.zeros(committees), np.zeros(committees)
+    trial = access.copy()
+    chord, loads, asked = np.zeros((2, committees)), np.zeros(committees), np.zeros(committees)
     best, best_price = math.inf, start
     low, low_value, low_slope = -1.0, 0.0, 0.0
     high, high_value, high_slope = -1.0, 0.0, 0.0
     price = start
     smallest = 1e-9 * points * model.benefit / model.budget
     for turn in range(100):
-        value, slope = bound_at(model, box, earliest, price, trial_access, potential, trial_chord, trial_loads, asked)
+        value, slope = bound_at(model, box, earliest, price, trial, potential, chord, loads, asked)
         if value < best:
             best, best_price = value, price
-            access[:], chord[:], loads[:] = trial_access, trial_chord, trial_loads
-        if slope >= 0.0:
+            access[:] = trial
+        side = 1 if slope >= 0.0 else 0
+        sides.price[side] = price
+        sides.chord[side], sides.loads[side], sides.spectrum[side] = chord, loads, asked
+        if side == 1:
             high, high_value, high_slope = price, value, slope
-            spectrum[1] = asked
         else:
             low, low_value, low_slope = price, value, slope
-            spectrum[0] = asked
         if best <= enough or (slope >= 0.0 and price <= 0.0):
             break
         if high < 0.0:
@@ -178,6 +190,9 @@ def bound_box(
             price, estimate = next_price(low, low_value, low_slope, high, high_value, high_slope, turn)
             if best - estimate <= max(accuracy, 0.02 * (estimate - enough)):
                 break
-    if low < 0.0:
-        spectrum[0] = spectrum[1]
+    if low < 0.0 or high < 0.0:
+        seen, unseen = (1, 0) if low < 0.0 else (0, 1)
+        sides.price[unseen] = sides.price[seen]
+        sides.chord[unseen], sides.loads[unseen] = sides.chord[seen], sides.loads[seen]
+        sides.spectrum[unseen] = sides.spectrum[seen]
     return best, best_price

@@ -15,7 +15,7 @@ import numpy as np
 from ...arrays import Floats, Integers
 from ...compiled import compiled
 from .global_assignment import any_assignment
-from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW, bound_at, bound_box, tighten_times
+from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW, Sides, bound_at, bound_box, tighten_times
 from .global_curve import LEFT, REQUEST, X_CONST, X_UNIT
 from .global_leaf import exchange, leaf_dual
 from .global_response import SLACK, GlobalModel, piece, respond, time_with
@@ -109,18 +109,20 @@ def time_of_least(model: GlobalModel, committee: int, load: float) -> float:
 
 
 @compiled
-def load_split(model: GlobalModel, box: Floats, earliest: Floats, price: float, chord: Floats, loads: Floats) -> int:
-    """The committee whose chord lies farthest above its worth at the assignment's load; -1: none inside."""
-    chosen, error = -1, 0.0
-    for i in range(loads.size):
-        low, high = box[LOAD_LOW, i], box[LOAD_HIGH, i]
-        margin = 1e-12 * high
-        if box[COUNT, i] > 0.0 and low + margin < loads[i] < high - margin:
-            value, _, _ = respond(model, i, box[COUNT, i], loads[i], price, earliest[i], box[TIME_HIGH, i])
-            above = chord[0, i] + chord[1, i] * (loads[i] - low) - value
-            if above > error:
-                chosen, error = i, above
-    return chosen
+def load_split(model: GlobalModel, box: Floats, earliest: Floats, sides: Sides) -> tuple[int, float]:
+    """(committee, load) where a best assignment's chord lies farthest above the worth there; -1: nowhere inside."""
+    chosen, error, where = -1, 0.0, 0.0
+    for side in range(2):
+        for i in range(box.shape[1]):
+            low, high, load = box[LOAD_LOW, i], box[LOAD_HIGH, i], sides.loads[side, i]
+            margin = 1e-12 * high
+            if box[COUNT, i] > 0.0 and low + margin < load < high - margin:
+                price = sides.price[side]
+                value, _, _ = respond(model, i, box[COUNT, i], load, price, earliest[i], box[TIME_HIGH, i])
+                above = sides.chord[side, 0, i] + sides.chord[side, 1, i] * (load - low) - value
+                if above > error:
+                    chosen, error, where = i, above, load
+    return chosen, where
 
 
 @compiled
@@ -143,28 +145,34 @@ def examine(
     earliest = np.zeros((committees, model.rows.shape[1]))
     if not tighten_times(model, box[COUNT], box[LOAD_LOW], box, earliest):
         return -math.inf, start, -math.inf, NOTHING, -1, 0.0
-    chord, asked, leaf_asked = np.zeros((2, committees)), np.zeros((2, committees)), np.zeros((2, committees))
+    sides = Sides(np.zeros(2), np.zeros((2, 2, committees)), np.zeros((2, committees)), np.zeros((2, committees)))
     enough = incumbent + tolerance
     accuracy = max(0.05 * tolerance, SLACK * abs(incumbent))
-    bound, price = bound_box(model, box, earliest, start, enough, accuracy, access, chord, loads, asked)
+    bound, price = bound_box(model, box, earliest, start, enough, accuracy, access, sides)
     if bound <= enough:
         return bound, price, -math.inf, NOTHING, -1, 0.0
-    dual, _, earned = leaf_dual(model, box, loads, price, 0.1 * tolerance, spectrum, leaf_asked)
+    loads[:] = 0.0
+    for k in range(access.size):
+        loads[access[k]] += model.needs[access[k], k]
+    asked = np.zeros((2, committees))
+    dual, _, earned = leaf_dual(model, box, loads, price, 0.1 * tolerance, spectrum, asked)
     if dual > enough and dual - earned > 0.1 * tolerance:
         earned = exchange(model, box[COUNT], loads, spectrum, 0.1 * tolerance)
     held = max(incumbent, earned)
     if bound <= held + tolerance:
         return bound, price, earned, NOTHING, -1, 0.0
-    by_load = load_split(model, box, earliest, price, chord, loads)
-    if by_load >= 0 and bound - dual >= dual - held:
-        return bound, price, earned, LOADS, by_load, loads[by_load]
-    by_time, time = time_split(model, box, loads, leaf_asked)
-    if by_time < 0 or dual <= held:
-        if by_load >= 0:
-            return bound, price, earned, LOADS, by_load, loads[by_load]
-        by_time, time = time_split(model, box, loads, asked)
-    if by_time >= 0:
-        return bound, price, earned, TIMES, by_time, time
+    by_load, load = load_split(model, box, earliest, sides)
+    if bound - dual < dual - held or by_load < 0:
+        # Times of this access first, if they are what is left; else those of the accesses that the price mixes.
+        by_time, time = -1, 0.0
+        if bound - dual < dual - held:
+            by_time, time = time_split(model, box, loads, asked)
+        if by_time < 0 and by_load < 0:
+            by_time, time = time_split(model, box, loads, sides.spectrum)
+        if by_time >= 0:
+            return bound, price, earned, TIMES, by_time, time
+    if by_load >= 0:
+        return bound, price, earned, LOADS, by_load, load
     # Accesses are mixed that differ in nothing else: cut the widest interval of loads.
     widest, chosen = 1e-9, -1
     for i in range(committees):

@@ -20,7 +20,6 @@ from ...local_reduction import ReducedLocal
 from .local_delay import delay_slope, shared_delay
 from .response import best_response, boxed_response, concave_response, served_value
 
-
 # Relative distance that the two prices of a rounding keep from the relaxation's.
 APART = 1e-7
 

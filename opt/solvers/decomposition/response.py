@@ -71,9 +71,10 @@ def best_response(
                 return benefit * math.exp(-2.0 * x) * (1.0 - 2.0 * x), spectrum, cpu
         work_time, running = work / cpu_max, cpu_price * cpu_max
         worth = benefit * math.exp(-decay * work_time)
+    bound = 0.0 if work <= 0.0 else cpu_max
     if price <= 0.0:
         value = worth - running
-        return (value, math.inf, cpu_max) if value > 0.0 else (0.0, 0.0, 0.0)
+        return (value, math.inf, bound) if value > 0.0 else (0.0, 0.0, 0.0)
     if worth <= 0.0:
         return 0.0, 0.0, 0.0
     cost = math.sqrt(price * need)
@@ -84,7 +85,7 @@ def best_response(
     value = worth * math.exp(-2.0 * x) * (1.0 - 2.0 * x) - running
     if value <= 0.0:
         return 0.0, 0.0, 0.0
-    return value, decay * need / (2.0 * x), 0.0 if work <= 0.0 else cpu_max
+    return value, decay * need / (2.0 * x), bound
 
 
 @compiled
