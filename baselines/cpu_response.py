@@ -29,7 +29,7 @@ def _best_cpu(worth: Floats, work: Floats, cpu_max: Floats, price: float, decay:
 def best_cpu(worth: Floats, work: Floats, cpu_max: Floats, price: float, decay: float) -> tuple[Floats, Floats]:
     """(value, f) of max worth exp(-decay work/f) - price f on [0, cpu_max]; arrays broadcast; 0 and 0 when off is best."""
     arrays = np.broadcast_arrays(worth, work, cpu_max)
-    flat = [np.ascontiguousarray(array, dtype=np.float64).ravel() for array in arrays]
+    flat = [array.astype(np.float64).ravel() for array in arrays]
     value, cpu = np.zeros(flat[0].size), np.zeros(flat[0].size)
     _best_cpu(flat[0], flat[1], flat[2], price, decay, value, cpu)
     return value.reshape(arrays[0].shape), cpu.reshape(arrays[0].shape)
