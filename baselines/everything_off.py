@@ -7,7 +7,7 @@ import numpy as np
 from ..opt.decision import Decision
 from ..rl.environment import Environment
 from ..rl.observation import Observation
-from .batches import nothing
+from .nothing import nothing
 
 
 class EverythingOff:

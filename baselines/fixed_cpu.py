@@ -22,8 +22,8 @@ from .solver_decisions import planned_decisions
 
 # Assumption: round numbers near the best of a sweep on other seeds (0.3 to 1 for heads, 0.05 to 0.5 for delegates), so that
 # the comparison shows what fixing costs and not what a bad constant costs.
-HEAD_FRACTION = 0.75
-DELEGATE_FRACTION = 0.1
+HEAD_FRACTION = 0.5
+DELEGATE_FRACTION = 0.15
 
 
 class FixedCpu:

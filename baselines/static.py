@@ -7,7 +7,6 @@ import numpy as np
 from ..opt.decision import Decision
 from ..rl.environment import Environment
 from ..rl.observation import Observation
-from .batches import repeated
 from .solver_decisions import planned
 
 
@@ -18,8 +17,9 @@ class Static:
         self.decision = decision
 
     def act(self, observation: Observation) -> Decision:
-        """The same decision in every environment."""
-        return repeated(self.decision, observation.twin.batch_shape[0])
+        """The same decision, for every environment."""
+        del observation
+        return self.decision
 
 
 def make(environment: Environment, rng: np.random.Generator) -> Static:

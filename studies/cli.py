@@ -6,13 +6,11 @@ Heavy packages are imported inside the command that needs them: ``solve`` never 
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..opt.errors import InputError
 

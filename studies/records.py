@@ -48,21 +48,20 @@ class Records:
         """Keep why a cell failed."""
         write_atomically(self._failure(cell), json.dumps(self._about(cell) | {"seconds": seconds, "error": error}))
 
-    def read(self, cell: Cell) -> dict[str, Any]:
-        """The record of a finished cell: settings, seconds, result and where it was made."""
-        record = json.loads(self._path(cell).read_text())
-        if record["key"] != cell.key or record["format"] != FORMAT:
-            raise InputError(f"is not the record of cell {cell.title!r}; remove it", source=str(self._path(cell)))
-        return record
-
     def result(self, cell: Cell) -> dict[str, Any]:
         """What the work of a finished cell returned."""
-        return self.read(cell)["result"]
+        record = self.record(cell.key)
+        if record is None:
+            raise InputError(f"holds no record of {cell.title!r}; run its study first", source=str(self._records))
+        return record["result"]
 
-    def failure(self, cell: Cell) -> str | None:
-        """Why the cell failed when it was last run; None when it did not."""
-        path = self._failure(cell)
-        return json.loads(path.read_text())["error"] if path.exists() else None
+    def record(self, key: str) -> dict[str, Any] | None:
+        """The record of a cell: settings, seconds, result and where it was made; None when the cell is not done."""
+        return _read(self._records / f"{key}.json", key)
+
+    def failure(self, key: str) -> dict[str, Any] | None:
+        """Why the cell failed when it was last run (under ``error``); None when it did not."""
+        return _read(self._failures / f"{key}.json", key)
 
     def _about(self, cell: Cell) -> dict[str, Any]:
         return {
@@ -88,3 +87,15 @@ class Records:
 
     def _failure(self, cell: Cell) -> Path:
         return self._failures / f"{cell.key}.json"
+
+
+def _read(path: Path, key: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({error}); remove it and run the study again", source=str(path)) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("key") != key:
+        raise InputError("is not the record that its name says; remove it", source=str(path))
+    return content

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from .cells import Cell
 from .progress import Progress
@@ -29,7 +30,7 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 class _Running:
     cell: Cell
     process: ForkServerProcess
-    pipe: Connection
+    pipe: Any
     started: float
     error: str | None = None
 
@@ -136,8 +137,8 @@ def _conclude(one: _Running, records: Records, progress: Progress) -> bool:
         one.pipe.close()
     seconds = time.perf_counter() - one.started
     done = records.has(one.cell)
+    error = one.error or f"the process died with exit code {one.process.exitcode}"
     if not done:
-        code = one.process.exitcode
-        records.write_failure(one.cell, one.error or f"the process died with exit code {code}", seconds)
-    progress.finished(one.cell, seconds, None if done else records.failure(one.cell))
+        records.write_failure(one.cell, error, seconds)
+    progress.finished(one.cell, seconds, None if done else error)
     return done

@@ -1,37 +1,12 @@
-"""Decisions for a batch of environments: the same for all, or nothing at all."""
+"""The empty decision of a batch of environments."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..opt.arrays import Floats
 from ..opt.decision import Decision, GlobalDecision, LocalDecision
 from ..opt.snapshot import Snapshot
 from ..rl.assignment import assign
-
-
-def repeated(decision: Decision, envs: int) -> Decision:
-    """A single-epoch decision in ``envs`` environments."""
-
-    def spread(array: Floats | None) -> Floats | None:
-        return None if array is None else np.broadcast_to(array, (envs, *array.shape))
-
-    local, global_ = decision.local, decision.global_
-    return Decision(
-        LocalDecision(
-            np.broadcast_to(local.uplink, (envs, *local.uplink.shape)),
-            np.broadcast_to(local.cpu_hz, (envs, *local.cpu_hz.shape)),
-            spread(local.multicast),
-            spread(local.peer),
-        ),
-        GlobalDecision(
-            np.broadcast_to(global_.access, (envs, *global_.access.shape)),
-            np.broadcast_to(global_.request, (envs, *global_.request.shape)),
-            np.broadcast_to(global_.cpu_hz, (envs, *global_.cpu_hz.shape)),
-            spread(global_.multicast),
-            spread(global_.peer),
-        ),
-    )
 
 
 def nothing(snapshot: Snapshot) -> Decision:

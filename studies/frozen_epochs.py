@@ -1,0 +1,107 @@
+"""The frozen evaluation epochs of one seed: the same truths for every policy and every twin error, with certified bounds.
+
+An evaluation of a seed is E episodes of T epochs, played side by side by one environment with E members. Nothing that a policy
+does changes the state (model section 4), so the truths depend on the seed alone; a fingerprint of them is kept with the bounds
+and compared in every evaluation, so that a policy can never be measured against bounds of other epochs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..baselines.everything_off import EverythingOff
+from ..baselines.solver_decisions import planned
+from ..opt.arrays import Floats, floats
+from ..opt.scenario import Scenario
+from ..opt.snapshot import Snapshot
+from ..rl.environment import Environment
+from .cells import Report
+
+# Evaluation epochs are drawn from another stream than training epochs of the same seed.
+EVALUATION_SEED = 1_000_003
+
+
+@dataclass(frozen=True)
+class FrozenEpochs:
+    """seed: the system (its layout, data and means) and the trajectories; episodes: E; length: T, epochs of an episode."""
+
+    scenario: Scenario
+    seed: int
+    episodes: int
+    length: int
+
+    def environment(self, sigma: float) -> Environment:
+        """An environment that will play these epochs, seen through a twin with error ``sigma``."""
+        return Environment(
+            self.scenario,
+            sigma=sigma,
+            seed=EVALUATION_SEED + self.seed,
+            num_envs=self.episodes,
+            horizon=self.length,
+            system_seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """Certified bounds and incumbents (what the solver's decision earns) of the epochs, each [episode, epoch]; parts apart."""
+
+    fingerprint: str
+    local_bound: Floats
+    global_bound: Floats
+    local_incumbent: Floats
+    global_incumbent: Floats
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; numbers read back exactly."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Certificate:
+        """From plain data."""
+        bounds = {each.name: floats(content[each.name]) for each in fields(cls) if each.name != "fingerprint"}
+        return cls(fingerprint=content["fingerprint"], **bounds)
+
+
+def certify(epochs: FrozenEpochs, report: Report) -> Certificate:
+    """Solve every epoch. The incumbent is what its decision earns by the equations."""
+    environment = epochs.environment(sigma=0.0)
+    observation = environment.reset()
+    numbers = np.empty((4, epochs.episodes, epochs.length))
+    prints: list[str] = []
+    for t in range(epochs.length):
+        truth = environment.truth
+        prints.append(fingerprint(truth))
+        for episode in range(epochs.episodes):
+            result = planned(truth.at(episode))
+            local, global_ = result.local, result.global_
+            numbers[:, episode, t] = local.bound, global_.bound, local.objective, global_.objective
+            report(t * epochs.episodes + episode + 1, epochs.episodes * epochs.length)
+        observation = environment.step(EverythingOff().act(observation)).observation
+    return Certificate("".join(prints), *(floats(rows) for rows in numbers))
+
+
+def fingerprint(truth: Snapshot) -> str:
+    """A short hash of the state of a batch of snapshots."""
+    digest = hashlib.sha256()
+    local, global_ = truth.local, truth.global_
+    for array in (
+        local.cpu_max_hz,
+        local.sinr_uplink,
+        local.sinr_peer,
+        global_.block_bits,
+        global_.capacity,
+        global_.cpu_max_hz,
+        global_.sinr_access,
+        global_.sinr_peer,
+    ):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:8]
+
+
+def _plain(value: str | Floats) -> Any:
+    return value if isinstance(value, str) else value.tolist()

@@ -1,0 +1,79 @@
+"""The work of the gap study's cells; each runs in a process of its own and returns plain data.
+
+``certify_epochs``: bounds of one seed's frozen epochs. ``measure_baseline``: one baseline at one twin error and seed.
+``measure_learner``: train MAPPO at one twin error and seed, then measure it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..baselines.registry import make_baseline
+from ..opt.scenario import preset
+from .cells import Cell, Report
+from .frozen_epochs import Certificate, FrozenEpochs, certify
+from .gap_config import GapConfig
+from .records import Records
+from .scoring import score
+
+# Policies draw from streams of their own, apart from those of the truth, the twin and the training.
+POLICY_SEED = 2_000_003
+
+
+def certify_epochs(settings: dict[str, Any], directory: Path, report: Report) -> dict[str, Any]:
+    """Certificate of one seed's frozen epochs."""
+    del directory
+    return certify(frozen_epochs(settings["epochs"]), report).to_json()
+
+
+def measure_baseline(settings: dict[str, Any], directory: Path, report: Report) -> dict[str, Any]:
+    """Scores of one baseline."""
+    del report
+    epochs = frozen_epochs(settings["epochs"])
+    environment = epochs.environment(settings["sigma"])
+    rng = np.random.default_rng([POLICY_SEED, epochs.seed])
+    policy = make_baseline(settings["policy"], environment, rng)
+    certificate = certificate_of(settings["epochs"], directory)
+    return {"scores": score(policy, environment, epochs, certificate, settings["policy"]).to_json(), "curve": None}
+
+
+def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -> dict[str, Any]:
+    """Scores and learning curve of MAPPO trained on the same system, with another stream of epochs."""
+    from .training_run import train_learner
+
+    epochs = frozen_epochs(settings["epochs"])
+    certificate = certificate_of(settings["epochs"], directory)
+    trained = train_learner(epochs, settings["sigma"], settings["training"], certificate, report)
+    environment = epochs.environment(settings["sigma"])
+    scores = score(trained.policy, environment, epochs, certificate, settings["policy"])
+    return {"scores": scores.to_json(), "curve": trained.curve}
+
+
+def certificate_cell(settings: dict[str, Any]) -> Cell:
+    """The cell that certifies these epochs (``FrozenEpochs`` as plain data)."""
+    return Cell(f"bounds, seed {settings['seed']}", "gap_cells:certify_epochs", {"epochs": settings})
+
+
+def certificate_of(settings: dict[str, Any], directory: Path) -> Certificate:
+    """The certificate that the study has already recorded."""
+    return Certificate.from_json(Records(directory).result(certificate_cell(settings)))
+
+
+def epoch_settings(config: GapConfig, seed: int) -> dict[str, Any]:
+    """``FrozenEpochs`` as plain data."""
+    return {
+        "preset": config.preset,
+        "scenario": config.scenario,
+        "seed": seed,
+        "episodes": config.episodes,
+        "length": config.length,
+    }
+
+
+def frozen_epochs(settings: dict[str, Any]) -> FrozenEpochs:
+    """``FrozenEpochs`` from plain data."""
+    scenario = preset(settings["preset"], **settings["scenario"])
+    return FrozenEpochs(scenario, settings["seed"], settings["episodes"], settings["length"])

@@ -1,0 +1,121 @@
+"""Tables of a gap measurement: per episode, and summarised per policy, twin error and part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from ..opt.arrays import Floats
+from .frozen_epochs import Certificate
+from .gap_statistics import episode_gaps, interquartile_mean, stratified_bootstrap
+from .scoring import Scores
+
+PARTS = ("sum", "local", "global")
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One policy at one twin error on one seed's frozen epochs."""
+
+    policy: str
+    sigma: float
+    seed: int
+    certificate: Certificate
+    scores: Scores
+
+
+def episode_table(measured: Sequence[Measured]) -> pd.DataFrame:
+    """One row per policy, sigma, seed, part and episode: mean utility, bound, incumbent [per epoch], both gaps, delay [s]."""
+    tables: list[pd.DataFrame] = []
+    for each in measured:
+        for part in PARTS:
+            bound, incumbent, utility = _part(each, part)
+            rows = {
+                "policy": each.policy,
+                "sigma": each.sigma,
+                "seed": each.seed,
+                "part": part,
+                "episode": np.arange(len(utility)),
+                "utility": utility.mean(axis=-1),
+                "bound": bound.mean(axis=-1),
+                "incumbent": incumbent.mean(axis=-1),
+                "gap": episode_gaps(bound, utility, incumbent),
+                "gap_to_incumbent": episode_gaps(incumbent, utility, incumbent),
+                "delay": _mean(_delay(each, part)),
+                "finished": _mean(_finished(each, part)),
+            }
+            tables.append(pd.DataFrame(rows))
+    return pd.concat(tables, ignore_index=True)
+
+
+def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.95) -> pd.DataFrame:
+    """One row per policy, sigma and part, in the order of first appearance.
+
+    utility, bound: means per epoch. gap: interquartile mean over episodes of the gap to the certified bound, with
+    [gap_low, gap_high], its stratified bootstrap interval; gap_to_incumbent: the same mean of the gap to the incumbent, so the
+    true gap lies in [gap_to_incumbent, gap].
+    delay [s] and finished: means over heads (local) or APs (global) that finish, and their share; NaN for the sum.
+    """
+    rows: list[dict[str, object]] = []
+    for named, group in episodes.groupby(["policy", "sigma", "part"], sort=False):
+        policy, sigma, part = cast(tuple[str, float, str], named)
+        strata = [of_seed["gap"].to_numpy() for _, of_seed in group.groupby("seed")]
+        low, high = stratified_bootstrap(strata, np.random.default_rng(BOOTSTRAP_SEED), replicates, level)
+        rows.append(
+            {
+                "policy": policy,
+                "sigma": sigma,
+                "part": part,
+                "utility": group["utility"].mean(),
+                "bound": group["bound"].mean(),
+                "gap": float(interquartile_mean(group["gap"])),
+                "gap_low": low,
+                "gap_high": high,
+                "gap_to_incumbent": float(interquartile_mean(group["gap_to_incumbent"])),
+                "delay": group["delay"].mean(),
+                "finished": group["finished"].mean(),
+                "seeds": group["seed"].nunique(),
+                "episodes": len(group),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def seed_gaps(episodes: pd.DataFrame) -> pd.DataFrame:
+    """Interquartile mean of the gap of each seed alone; the dots of the figures."""
+    grouped = episodes.groupby(["policy", "sigma", "part", "seed"], sort=False)["gap"]
+    return grouped.agg(lambda gaps: float(interquartile_mean(gaps))).reset_index()
+
+
+def _part(each: Measured, part: str) -> tuple[Floats, Floats, Floats]:
+    """(bound, incumbent, utility) of a part, each [episode, epoch]."""
+    proved, earned = each.certificate, each.scores
+    local = (proved.local_bound, proved.local_incumbent, earned.local_utility)
+    global_ = (proved.global_bound, proved.global_incumbent, earned.global_utility)
+    if part == "local":
+        return local
+    if part == "global":
+        return global_
+    return local[0] + global_[0], local[1] + global_[1], local[2] + global_[2]
+
+
+def _delay(each: Measured, part: str) -> Floats:
+    shown = {"local": each.scores.local_delay, "global": each.scores.global_delay}
+    return shown.get(part, np.full(each.scores.local_delay.shape, np.nan))
+
+
+def _finished(each: Measured, part: str) -> Floats:
+    shown = {"local": each.scores.heads_finished, "global": each.scores.aps_confirmed}
+    return shown.get(part, np.full(each.scores.local_delay.shape, np.nan))
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over the epochs of each episode, of those that are numbers; NaN when none is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    return np.divide(np.where(known, values, 0.0).sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
