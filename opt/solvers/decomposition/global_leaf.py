@@ -15,10 +15,11 @@ import numpy as np
 from ...arrays import Floats
 from ...compiled import compiled
 from .global_bound import COUNT, TIME_HIGH, next_price, tighten_times
-from .global_response import SLACK, GlobalModel, margin, respond, spectrum_by, time_with, worth_at
+from .global_response import SLACK, GlobalModel, margin, respond, time_with, worth_at
 
 GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 SAMPLES = 12
+GOLDEN_STEPS = 34  # leaves 1e-8 of the interval; values near a maximum are then off by 1e-16
 
 
 @compiled
@@ -70,11 +71,11 @@ def leaf_dual(
         elif low < 0.0:
             price = 0.5 * price if price > smallest else 0.0
         else:
-            if high - low <= 1e-15 * high:
+            # An answer that jumps leaves a gap that no narrower bracket closes.
+            jumps = best - earned > 1e3 * accuracy
+            if high - low <= (1e-10 if jumps else 1e-15) * high:
                 break
-            price, estimate = next_price(low, low_value, low_slope, high, high_value, high_slope, turn)
-            if best - estimate <= 1e-3 * accuracy and turn > 60:
-                break
+            price, _ = next_price(low, low_value, low_slope, high, high_value, high_slope, turn)
     if low < 0.0:
         asked[0] = asked[1]
     return best, best_price, earned
@@ -85,10 +86,9 @@ def earned_with(model: GlobalModel, committee: int, served: float, load: float, 
     """What the committee earns when it may use this much spectrum, all of it if that is the fastest; 0 when off."""
     if served <= 0.0:
         return 0.0
-    time, _, _ = time_with(model, committee, load, spectrum)
+    time, used, _, _ = time_with(model, committee, load, spectrum)
     if time == math.inf:
         return 0.0
-    used = spectrum_by(model, committee, load, time)
     value, _ = worth_at(model, committee, served, served * model.spectrum_price, time, used)
     return max(0.0, value)
 
@@ -131,19 +131,22 @@ def exchange(model: GlobalModel, counts: Floats, loads: Floats, spectrum: Floats
                     if value > best:
                         best, best_share = value, share
                 left, right = max(0.0, best_share - total / SAMPLES), min(total, best_share + total / SAMPLES)
-                for _step in range(45):
-                    width = GOLDEN * (right - left)
-                    a, b = right - width, left + width
-                    at_a = _pair_earns(model, counts, loads, first, second, total, a)
-                    at_b = _pair_earns(model, counts, loads, first, second, total, b)
+                a, b = right - GOLDEN * (right - left), left + GOLDEN * (right - left)
+                at_a = _pair_earns(model, counts, loads, first, second, total, a)
+                at_b = _pair_earns(model, counts, loads, first, second, total, b)
+                for _step in range(GOLDEN_STEPS):
                     if at_a >= at_b:
-                        right = b
                         if at_a > best:
                             best, best_share = at_a, a
+                        right, b, at_b = b, a, at_a
+                        a = right - GOLDEN * (right - left)
+                        at_a = _pair_earns(model, counts, loads, first, second, total, a)
                     else:
-                        left = a
                         if at_b > best:
                             best, best_share = at_b, b
+                        left, a, at_a = a, b, at_b
+                        b = left + GOLDEN * (right - left)
+                        at_b = _pair_earns(model, counts, loads, first, second, total, b)
                 if best > before:
                     gained += best - before
                     spectrum[first] = best_share

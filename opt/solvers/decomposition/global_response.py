@@ -227,24 +227,30 @@ def spectrum_by(model: GlobalModel, committee: int, load: float, time: float) ->
 
 
 @compiled
-def time_with(model: GlobalModel, committee: int, load: float, spectrum: float) -> tuple[float, int, int]:
-    """(least t with S(t) <= spectrum, its row, whether the request stays at the timeout); (inf, -1, 0): too little."""
-    best, best_row, best_capped = math.inf, -1, 0
+def time_with(model: GlobalModel, committee: int, load: float, spectrum: float) -> tuple[float, float, int, int]:
+    """(least t with S(t) <= spectrum, S(t), its row, whether the request stays at the timeout); (inf, 0, -1, 0): too little."""
+    best, best_spectrum, best_row, best_capped = math.inf, 0.0, -1, 0
+    alternatives = model.rows[committee, 0, REQUEST] != UP_TO_TIMEOUT
     for place in range(model.rows_of[committee]):
         for capped in range(2):
             first, last, delay, constant, root = piece(model.rows[committee, place], capped, load, model.timeout)
             if first > last:
                 continue
-            time = first
+            time, used = first, constant
             if root > 0.0:
                 if spectrum <= constant:
                     continue
-                time = max(first, delay + root * root / (spectrum - constant))
-            elif spectrum < constant:
+                time, used = delay + root * root / (spectrum - constant), spectrum
+                if time < first:
+                    time, used = first, constant + root * root / (first - delay)
+            elif spectrum < constant * (1.0 - SLACK):
                 continue
-            if time <= last and time < best:
-                best, best_row, best_capped = time, place, capped
-    return best, best_row, best_capped
+            if time <= last * (1.0 + SLACK) and time < best:
+                time = min(time, last)
+                best, best_spectrum, best_row, best_capped = time, used, place, capped
+                if not alternatives:
+                    return best, best_spectrum, best_row, best_capped
+    return best, best_spectrum, best_row, best_capped
 
 
 @compiled
@@ -252,7 +258,7 @@ def earliest_on_rows(model: GlobalModel, committee: int, load: float, low: float
     """Writes for each row the earliest t >= low that this spectrum allows at this load; returns the least of them."""
     least = math.inf
     if model.rows[committee, 0, REQUEST] == UP_TO_TIMEOUT:
-        time, _, _ = time_with(model, committee, load, spectrum)
+        time, _, _, _ = time_with(model, committee, load, spectrum)
         least = max(low, time)
         for place in range(model.rows_of[committee]):
             earliest[place] = least

@@ -84,7 +84,7 @@ def time_split(model: GlobalModel, box: Floats, loads: Floats, asked: Floats) ->
     if committee < 0:
         return -1, 0.0
     low, high = box[TIME_LOW, committee], box[TIME_HIGH, committee]
-    time, _, _ = time_with(model, committee, loads[committee], spectrum)
+    time, _, _, _ = time_with(model, committee, loads[committee], spectrum)
     if not low * (1.0 + 1e-9) < time < high * (1.0 - 1e-9):
         slowest = time_of_least(model, committee, loads[committee])
         if time == math.inf and low * (1.0 + 1e-9) < slowest < high:
@@ -188,7 +188,7 @@ def examine(
 def phases_with(model: GlobalModel, committee: int, load: float, spectrum: float) -> tuple[bool, Floats]:
     """Whether this spectrum suffices, and the times [t_r, x, y, z] of its fastest use; inf for phases left unserved."""
     phases = np.full(4, math.inf)
-    time, place, capped = time_with(model, committee, load, spectrum)
+    time, _, place, capped = time_with(model, committee, load, spectrum)
     if place < 0:
         return False, phases
     row = model.rows[committee, place]
