@@ -1,0 +1,159 @@
+"""What the networks read: needs derived from an agent's own observation (17), (19) and parameters that never change.
+
+An AP observes its heads' CPU, uplink SINR and the SINR among them; a manager observes block size, capacity, its delegates'
+CPU and the SINR of its links. Each feature below is a function of exactly that (the twin's values, errors included) and of
+static parameters such as upload bits, so nothing here is known to an agent that it could not compute itself. Logarithms of
+needs make the best answers nearly linear in the features, which raw SINR values do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..opt.arrays import Floats
+from ..opt.global_reduction import link_needs, request_needs
+from ..opt.local_equations import confirmation_time, training_work
+from ..opt.local_reduction import multicast_needs
+from ..opt.rates import spectral_efficiency
+from ..opt.snapshot import GlobalPart, LocalPart
+
+# Logarithms of needs that can be zero (no peers, accuracy 1) stop here; seconds or cycles/s far below any real need.
+LEAST = 1e-9
+
+# Columns of HeadFeatures.values that the actors' starting points read.
+UPLOAD, MULTICAST, TRAINING, CPU_MAX = 0, 1, 2, 3
+# Columns of CommitteeFeatures.delegate.
+SEND, REPLY, VERIFY, DELEGATE_CPU = 0, 1, 2, 3
+# Columns of CommitteeFeatures.committee.
+REQUESTS, TOTAL = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class HeadFeatures:
+    """Of the local team. values [env, K, N, feature], zero in the padding; is_head [K, N] (1.0 or 0.0)."""
+
+    values: Tensor
+    is_head: Tensor
+
+    def at(self, rows: Tensor) -> HeadFeatures:
+        """Some of the environments."""
+        return HeadFeatures(self.values[rows], self.is_head)
+
+    @staticmethod
+    def join(parts: list[HeadFeatures]) -> HeadFeatures:
+        """Several steps as one longer batch."""
+        return HeadFeatures(torch.cat([part.values for part in parts]), parts[0].is_head)
+
+
+@dataclass(frozen=True, eq=False)
+class CommitteeFeatures:
+    """Of the global team. committee [env, I, feature]; delegate [env, I, V, feature]; access [env, I, K, feature];
+    is_delegate [I, V] (1.0 or 0.0); index 0 is the manager."""
+
+    committee: Tensor
+    delegate: Tensor
+    access: Tensor
+    is_delegate: Tensor
+
+    @property
+    def others(self) -> Tensor:
+        """[I, V]: delegates other than the manager (1.0 or 0.0)."""
+        others = self.is_delegate.clone()
+        others[..., 0] = 0.0
+        return others
+
+    @property
+    def delegates_need(self) -> Tensor:
+        """Log of the sending needs of all delegates other than the manager together [env, I, 1]."""
+        return self.delegate[..., SEND].where(self.others > 0, -torch.inf).logsumexp(dim=-1, keepdim=True)
+
+    def at(self, rows: Tensor) -> CommitteeFeatures:
+        """Some of the environments."""
+        return CommitteeFeatures(self.committee[rows], self.delegate[rows], self.access[rows], self.is_delegate)
+
+    @staticmethod
+    def join(parts: list[CommitteeFeatures]) -> CommitteeFeatures:
+        """Several steps as one longer batch."""
+        return CommitteeFeatures(
+            torch.cat([part.committee for part in parts]),
+            torch.cat([part.delegate for part in parts]),
+            torch.cat([part.access for part in parts]),
+            parts[0].is_delegate,
+        )
+
+
+def head_features(part: LocalPart, device: torch.device) -> HeadFeatures:
+    """Per head: log subchannel seconds of upload and of multicast, log training work, log CPU, log fastest training time,
+    confirmation time. ``part`` is the twin's local part, batched over environments."""
+    layout = part.layout
+    upload = part.upload_bits / (part.subchannel_hz * spectral_efficiency(part.sinr_uplink))
+    work = training_work(part)
+    columns = [
+        _log(upload),
+        _log(multicast_needs(part)),
+        _log(work),
+        _log(part.cpu_max_hz),
+        _log(work / part.cpu_max_hz),
+        confirmation_time(part),
+    ]
+    per_head = np.stack(np.broadcast_arrays(*columns), axis=-1)
+    padded = np.where(layout.is_head[..., None], per_head[..., layout.head, :], 0.0)
+    return HeadFeatures(_tensor(padded, device), _tensor(layout.is_head, device))
+
+
+def committee_features(part: GlobalPart, device: torch.device) -> CommitteeFeatures:
+    """Logarithms of needs, in subchannel seconds. Per delegate: sending the block to all, the reply (a manager, which does not
+    reply: sending), cycles, CPU, whether it is the manager. Per AP: its request. Per committee: requests of psi average APs, the
+    committee's total (below), block size, manager's sending, delegates' sending, total cycles, capacity per AP."""
+    real = part.layout.is_delegate
+    send, reply, request = sending_need(part), link_needs(part)[..., 0], request_needs(part)
+    is_manager = np.arange(real.shape[-1]) == 0
+    columns = [
+        _log(send),
+        _log(np.where(is_manager, send, reply)),
+        _log(part.cycles),
+        _log(part.cpu_max_hz),
+        is_manager * 1.0,
+    ]
+    delegate = np.where(real[..., None], np.stack(np.broadcast_arrays(*columns), axis=-1), 0.0)
+    aps = request.shape[-1]
+    manager = send[..., 0]
+    delegates = np.where(real, send, 0.0)[..., 1:].sum(axis=-1)
+    requests = request.mean(axis=-1) * part.capacity
+    # Phases that follow each other take at least (sum of the roots of their needs)^2 / spectrum; delegates send three times.
+    total = (np.sqrt(manager) + np.sqrt(3.0 * delegates) + np.sqrt(requests)) ** 2
+    committee = np.stack(
+        np.broadcast_arrays(
+            _log(requests),
+            _log(total),
+            _log(part.block_bits),
+            _log(manager),
+            _log(delegates),
+            _log(np.where(real, part.cycles, 0.0).sum(axis=-1)),
+            part.capacity / aps,
+        ),
+        axis=-1,
+    )
+    return CommitteeFeatures(
+        _tensor(committee, device), _tensor(delegate, device), _tensor(_log(request)[..., None], device), _tensor(real, device)
+    )
+
+
+def sending_need(part: GlobalPart) -> Floats:
+    """Subchannel seconds delegate v needs to send the block to all others [..., I, V]: over its weakest link (``group``) or
+    summed over its links, all finishing together (``per_link``); 0 in the padding."""
+    link = link_needs(part)
+    return link.max(axis=-1) if part.multicast == "group" else link.sum(axis=-1)
+
+
+def _log(need: NDArray[np.floating]) -> Floats:
+    return np.log(np.maximum(need, LEAST))
+
+
+def _tensor(array: NDArray, device: torch.device) -> Tensor:
+    return torch.tensor(array, dtype=torch.float32, device=device)

@@ -1,0 +1,174 @@
+"""Multi-agent PPO for one team: clipped policy loss (28)(29), value loss, one shared actor and one team critic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from ..opt.arrays import Booleans, Floats
+from .advantages import gae, share_credit
+from .distributions import Hybrid, Latents
+from .features import CommitteeFeatures, HeadFeatures
+from .mappo_settings import MappoSettings, TeamSettings
+from .value_normalisation import ValueNormaliser
+
+Features = HeadFeatures | CommitteeFeatures
+
+
+def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
+    """(loss, clip fraction): the negative mean of (28), and the share of entries whose ratio (29) left [1 - clip, 1 + clip].
+
+    Ratio beta = exp(log_prob - old_log_prob); objective min(beta a, clip(beta, 1 - clip, 1 + clip) a). Same shapes.
+    """
+    ratio = (log_prob - old_log_prob).exp()
+    objective = torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)
+    outside = ((ratio.detach() - 1.0).abs() > clip).float().mean()
+    return -objective.mean(), outside
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One rollout of one team, steps and environments flattened into rows. log_prob, advantage, returns: [row, agent]."""
+
+    features: Features
+    latents: Latents
+    log_prob: Tensor
+    advantage: Tensor
+    returns: Tensor
+
+    def at(self, rows: Tensor) -> Batch:
+        """Some of the rows."""
+        latents = {name: values[rows] for name, values in self.latents.items()}
+        return Batch(self.features.at(rows), latents, self.log_prob[rows], self.advantage[rows], self.returns[rows])
+
+
+@dataclass(frozen=True)
+class TeamRecord:
+    """Of one update, means over its passes: losses, clip fraction, KL(old, new) estimate [nats per agent], entropy per action
+    head [nats per agent], explained variance of the returns by the critic before the update, gradient norm of the actor."""
+
+    policy_loss: float
+    value_loss: float
+    clip_fraction: float
+    kl: float
+    explained_variance: float
+    gradient_norm: float
+    entropy: dict[str, float]
+
+
+class Learner:
+    """One team's networks, optimisers and value normaliser."""
+
+    def __init__(
+        self, actor: nn.Module, critic: nn.Module, settings: MappoSettings, team: TeamSettings, device: torch.device
+    ) -> None:
+        self.actor, self.critic = actor, critic
+        self.settings, self.team = settings, team
+        self.normaliser = ValueNormaliser(settings.value_decay).to(device)
+        self.optimiser = torch.optim.Adam(
+            [
+                {"params": list(actor.parameters()), "lr": team.learning_rate},
+                {"params": list(critic.parameters()), "lr": team.critic_learning_rate},
+            ],
+            eps=1e-5,
+            fused=True,
+        )
+        self.steps: list[tuple[Features, Latents, Tensor, Tensor]] = []
+
+    def advance(self, progress: float) -> None:
+        """Set learning rates and standard deviations for this point of the run, progress in [0, 1)."""
+        team = self.team
+        decay = 1.0 - progress * (1.0 - team.final_learning_rate)
+        for group, rate in zip(self.optimiser.param_groups, (team.learning_rate, team.critic_learning_rate), strict=True):
+            group["lr"] = rate * decay
+        self.actor.spreads.progress = progress
+
+    @torch.no_grad()
+    def sample(self, features: Features, generator: Generator) -> Latents:
+        """A draw of every action head; remembered for the update together with its log-probability and value."""
+        distribution: Hybrid = self.actor(features)
+        latents = distribution.sample(generator)
+        value = self.normaliser.denormalise(self.critic(features))
+        self.steps.append((features, latents, distribution.log_prob(latents), value))
+        return latents
+
+    @torch.no_grad()
+    def batch(self, rewards: Floats, terminated: Booleans, last: Features) -> Batch:
+        """The remembered steps with advantages; forgets them. rewards [step, env, agent]; terminated [step, env]; ``last`` is
+        observed after the last step. Advantages are normalised over the batch."""
+        features, latents, log_probs, values = zip(*self.steps, strict=True)
+        self.steps = []
+        known = torch.stack(values).double().cpu().numpy()
+        after = self.normaliser.denormalise(self.critic(last)).double().cpu().numpy()
+        settings = self.settings
+        advantages = gae(rewards, known, after, terminated, settings.discount, settings.gae_lambda)
+        returns = advantages + known
+        credited = share_credit(advantages, self.team.team_credit)
+        credited = (credited - credited.mean()) / (credited.std() + 1e-8)
+
+        def rows(array: Floats) -> Tensor:
+            flat = np.reshape(array, (-1, array.shape[-1]))
+            return torch.as_tensor(flat, dtype=torch.float32, device=log_probs[0].device)
+
+        return Batch(
+            features=type(features[0]).join(list(features)),
+            latents={name: torch.cat([step[name] for step in latents]) for name in latents[0]},
+            log_prob=torch.cat(log_probs),
+            advantage=rows(credited),
+            returns=rows(returns),
+        )
+
+    def update(self, batch: Batch, generator: Generator) -> TeamRecord:
+        """Several passes over one batch."""
+        team = self.team
+        with torch.no_grad():
+            error = batch.returns - self.normaliser.denormalise(self.critic(batch.features))
+            explained = 1.0 - float(error.var() / batch.returns.var().clamp(min=1e-12))
+        self.normaliser.update(batch.returns)
+        number = len(batch.returns)
+        sums = torch.zeros(5)
+        entropies: dict[str, Tensor] = {}
+        passes = team.epochs * team.minibatches
+        for _ in range(team.epochs):
+            order = torch.randperm(number, generator=generator, device=batch.returns.device)
+            for rows in order.chunk(team.minibatches):
+                part = batch if team.minibatches == 1 else batch.at(rows)
+                figures, by_head = self._descend(part)
+                sums += figures
+                for name, value in by_head.items():
+                    entropies[name] = entropies.get(name, torch.zeros(())) + value / passes
+        policy_loss, value_loss, clipped, kl, norm = (sums / passes).tolist()
+        return TeamRecord(
+            policy_loss, value_loss, clipped, kl, explained, norm, {name: float(value) for name, value in entropies.items()}
+        )
+
+    def _descend(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """One gradient step of actor and critic."""
+        distribution: Hybrid = self.actor(batch.features)
+        log_prob = distribution.log_prob(batch.latents)
+        policy_loss, clipped = clipped_loss(log_prob, batch.log_prob, batch.advantage, self.team.clip)
+        entropies = {name: entropy.mean() for name, entropy in distribution.entropies().items()}
+        bonus = sum((weight * entropies[name] for name, weight in self.team.entropy.items()), torch.zeros_like(policy_loss))
+        value_loss = (self.critic(batch.features) - self.normaliser.normalise(batch.returns)).square().mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        (policy_loss - bonus + value_loss).backward()
+        norm = nn.utils.clip_grad_norm_(self.actor.parameters(), self.team.max_gradient_norm)
+        nn.utils.clip_grad_norm_(self.critic.parameters(), self.team.max_gradient_norm)
+        self.optimiser.step()
+        with torch.no_grad():
+            difference = log_prob - batch.log_prob
+            kl = (difference.exp() - 1.0 - difference).mean()
+        figures = torch.stack([policy_loss, value_loss, clipped, kl, norm]).detach().cpu()
+        return figures, {name: value.detach().cpu() for name, value in entropies.items()}
+
+    def modules(self) -> dict[str, nn.Module]:
+        """What has tensors to keep."""
+        return {"actor": self.actor, "critic": self.critic, "normaliser": self.normaliser}
+
+    def moments(self) -> dict[str, Any]:
+        """The optimiser's state."""
+        return self.optimiser.state_dict()

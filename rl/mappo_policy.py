@@ -1,0 +1,37 @@
+"""The trained scheduler: both teams' actors, acting on observations. Critics stay behind with the trainer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator
+
+from .actions import Action
+from .distributions import Hybrid
+from .features import committee_features, head_features
+from .networks import GlobalActor, LocalActor
+from .observation import Observation
+from .teams import best_latents, global_action, local_action
+
+
+class MappoPolicy:
+    """Acts on any observation of any size: networks are shared by heads, delegates and agents."""
+
+    def __init__(self, local: LocalActor, global_: GlobalActor, device: torch.device) -> None:
+        self.local, self.global_, self.device = local, global_, device
+
+    @torch.no_grad()
+    def act(
+        self, observation: Observation, deterministic: bool = True, generator: Generator | None = None
+    ) -> Action:
+        """Both teams' actions; a draw instead of the best answer when not deterministic (with this generator)."""
+        twin = observation.twin
+        local: Hybrid = self.local(head_features(twin.local, self.device))
+        committees = committee_features(twin.global_, self.device)
+        global_: Hybrid = self.global_(committees)
+        if deterministic:
+            return Action(local_action(best_latents(local), twin.local.layout), global_action(best_latents(global_), committees))
+        if generator is None:
+            generator = torch.Generator(self.device)
+        return Action(
+            local_action(local.sample(generator), twin.local.layout), global_action(global_.sample(generator), committees)
+        )

@@ -1,0 +1,135 @@
+"""Every number of a MAPPO run on one screen; validated, with the reason for each default."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from ..opt.errors import InputError
+from .networks import GLOBAL_HEADS, LOCAL_HEADS
+
+Device = Literal["cpu", "cuda", "auto"]
+
+
+@dataclass(frozen=True)
+class TeamSettings:
+    """Of one team. Log standard deviations and entropy coefficients are per action head (names in ``networks``)."""
+
+    hidden: int = 64
+    learning_rate: float = 3e-3
+    """At the start; falls linearly to ``final_learning_rate`` of it."""
+    final_learning_rate: float = 0.05
+    critic_learning_rate: float = 3e-3
+    epochs: int = 4
+    """Passes over each batch. With one pass the ratio (29) is always 1 and the clip (28) never acts."""
+    minibatches: int = 1
+    clip: float = 0.2
+    max_gradient_norm: float = 0.5
+    team_credit: float = 1.0
+    """Weight of the team's advantage against the agent's own, see ``advantages.share_credit``."""
+    log_std_start: Mapping[str, float] = field(default_factory=dict)
+    log_std_end: Mapping[str, float] = field(default_factory=dict)
+    entropy: Mapping[str, float] = field(default_factory=dict)
+    """Entropy coefficient per action head; heads not named have 0."""
+
+
+LOCAL_DEFAULTS = TeamSettings(
+    log_std_start=dict.fromkeys(LOCAL_HEADS, -1.0),
+    log_std_end=dict.fromkeys(LOCAL_HEADS, -2.5),
+)
+COMMON = ("appetite", "spread", "manager", "request", "reply", "pace")
+GLOBAL_DEFAULTS = TeamSettings(
+    learning_rate=1e-3,
+    log_std_start=dict.fromkeys(COMMON, -1.5) | {"share": -3.5, "speed": -3.5},
+    log_std_end=dict.fromkeys(COMMON, -2.5) | {"share": -4.5, "speed": -4.5},
+    entropy={"serve": 0.003, "bid": 0.001},
+)
+
+
+@dataclass(frozen=True)
+class MappoSettings:
+    """Of a run. A run is a fixed number of updates, never a time, so that a seed gives the same weights everywhere."""
+
+    updates: int = 400
+    rollout: int = 1
+    """Decision epochs per update, in each environment."""
+    discount: float = 0.0
+    """No action changes the state (model section 4), so the return (26) separates by epoch and the best action maximises the
+    immediate reward: 0 has the same optimum as any other discount and the least variance."""
+    gae_lambda: float = 1.0
+    """As printed in (30); without effect while the discount is 0."""
+    value_decay: float = 0.98
+    """Weight of the past in the value normaliser, per update."""
+    device: Device = "cpu"
+    """cpu is bit for bit reproducible; auto takes a GPU when there is one."""
+    local: TeamSettings = LOCAL_DEFAULTS
+    global_: TeamSettings = GLOBAL_DEFAULTS
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "rollout"):
+            _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number >= 1")
+        for name in ("discount", "gae_lambda"):
+            _require(_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
+        _require(_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
+        _require(self.device in ("cpu", "cuda", "auto"), "device", self.device, "cpu, cuda or auto")
+        _check_team(self.local, "local", LOCAL_HEADS, discrete=())
+        _check_team(self.global_, "global_", GLOBAL_HEADS, discrete=("serve", "bid"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MappoSettings:
+        """From plain data; InputError for unknown fields and impossible values."""
+        plain = dict(data)
+        for team in ("local", "global_"):
+            if isinstance(plain.get(team), Mapping):
+                plain[team] = _known(TeamSettings, plain[team], f"{team}.")
+        return _known(cls, plain, "")
+
+
+def _known(kind: type, data: Mapping[str, Any], prefix: str) -> Any:
+    names = [each.name for each in fields(kind)]
+    for name in data:
+        _require(name in names, f"{prefix}{name}", "not a field", f"one of {', '.join(names)}")
+    return kind(**data)
+
+
+def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, discrete: tuple[str, ...]) -> None:
+    def require(holds: bool, name: str, value: object, allowed: str) -> None:
+        _require(holds, f"{prefix}.{name}", value, allowed)
+
+    for name in ("hidden", "epochs", "minibatches"):
+        require(_is_count(getattr(team, name)), name, getattr(team, name), "a whole number >= 1")
+    for name in ("learning_rate", "critic_learning_rate", "max_gradient_norm"):
+        value = getattr(team, name)
+        require(_within(value, 0.0, math.inf) and value > 0.0, name, value, "a finite number > 0")
+    for name in ("final_learning_rate", "team_credit"):
+        require(_within(getattr(team, name), 0.0, 1.0), name, getattr(team, name), "a number from 0 to 1")
+    require(_within(team.clip, 0.0, 1.0) and 0.0 < team.clip < 1.0, "clip", team.clip, "a number between 0 and 1 (28)")
+    continuous = [head for head in heads if head not in discrete]
+    for name in ("log_std_start", "log_std_end"):
+        given = getattr(team, name)
+        require(sorted(given) == sorted(continuous), name, sorted(given), f"exactly the heads {', '.join(continuous)}")
+        for head, value in given.items():
+            require(_within(value, -10.0, 3.0), f"{name}.{head}", value, "a number from -10 to 3")
+    for head, value in team.entropy.items():
+        require(head in heads, f"entropy.{head}", "not a head", f"one of {', '.join(heads)}")
+        require(_within(value, 0.0, math.inf), f"entropy.{head}", value, "a finite number >= 0")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _within(value: object, low: float, high: float) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number and low <= value <= high
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise InputError(f"is {value!r}; it must be {allowed}", field=f"settings.{name}")

@@ -1,0 +1,120 @@
+"""Training runs: one loop, both teams, a fixed number of updates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..opt.errors import InputError
+from .actions import Action
+from .environment import Environment
+from .features import committee_features, head_features
+from .mappo import Learner, TeamRecord
+from .mappo_policy import MappoPolicy
+from .mappo_settings import Device, MappoSettings
+from .observation import Observation
+from .teams import global_action, global_networks, local_action, local_networks
+
+
+@dataclass(frozen=True)
+class UpdateRecord:
+    """Of one update. update: how many are done; seconds spent training so far (evaluation not counted); agent_steps: rows
+    (environment, epoch, agent) seen by both teams so far; reward_local, reward_global: means over the rollout, exploration
+    included; local, global_: the teams' losses and diagnostics."""
+
+    update: int
+    seconds: float
+    agent_steps: int
+    reward_local: float
+    reward_global: float
+    local: TeamRecord
+    global_: TeamRecord
+
+
+class Trainer:
+    """A MAPPO run that can be looked at, stopped and continued between any two updates.
+
+    The two teams share no variable of Problem (16), hence no network and no loss; they share the epochs. ``seed`` decides
+    initial weights, draws and minibatches; the environment has its own.
+    """
+
+    def __init__(self, env: Environment, settings: MappoSettings, seed: int) -> None:
+        self.env, self.settings, self.seed = env, settings, seed
+        self.device = pick_device(settings.device)
+        self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.observation: Observation = env.reset()
+        twin = self.observation.twin
+        # torch's layers initialise from its global generator: borrow it, and give it back as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            local = local_networks(head_features(twin.local, torch.device("cpu")), settings.local)
+            global_ = global_networks(committee_features(twin.global_, torch.device("cpu")), settings.global_)
+        self.local = self._learner(*local, settings.local)
+        self.global_ = self._learner(*global_, settings.global_)
+
+    def _learner(self, actor: nn.Module, critic: nn.Module, team: Any) -> Learner:
+        return Learner(actor.to(self.device), critic.to(self.device), self.settings, team, self.device)
+
+    @property
+    def policy(self) -> MappoPolicy:
+        """Acts with the present weights (not a copy)."""
+        local, global_ = self.local.actor, self.global_.actor
+        return MappoPolicy(local, global_, self.device)
+
+    @property
+    def finished(self) -> bool:
+        """All updates done."""
+        return self.updates >= self.settings.updates
+
+    def update(self) -> UpdateRecord:
+        """Roll out, update both teams."""
+        started = time.perf_counter()
+        settings, env = self.settings, self.env
+        progress = self.updates / settings.updates
+        self.local.advance(progress)
+        self.global_.advance(progress)
+        paid_local, paid_global, ends = [], [], []
+        for _ in range(settings.rollout):
+            twin = self.observation.twin
+            local = self.local.sample(head_features(twin.local, self.device), self.generator)
+            committees = committee_features(twin.global_, self.device)
+            global_ = self.global_.sample(committees, self.generator)
+            step = env.step(Action(local_action(local, twin.local.layout), global_action(global_, committees)))
+            paid_local.append(step.reward_ap)
+            paid_global.append(step.reward_manager)
+            ends.append(step.terminated)
+            self.observation = step.observation
+        twin, terminated = self.observation.twin, np.stack(ends)
+        rewards_local, rewards_global = np.stack(paid_local), np.stack(paid_global)
+        batch = self.local.batch(rewards_local, terminated, head_features(twin.local, self.device))
+        record_local = self.local.update(batch, self.generator)
+        batch = self.global_.batch(rewards_global, terminated, committee_features(twin.global_, self.device))
+        record_global = self.global_.update(batch, self.generator)
+        self.updates += 1
+        self.agent_steps += rewards_local.size + rewards_global.size
+        self.seconds += time.perf_counter() - started
+        return UpdateRecord(
+            update=self.updates,
+            seconds=self.seconds,
+            agent_steps=self.agent_steps,
+            reward_local=float(rewards_local.sum(axis=-1).mean()),
+            reward_global=float(rewards_global.sum(axis=-1).mean()),
+            local=record_local,
+            global_=record_global,
+        )
+
+
+def pick_device(name: Device) -> torch.device:
+    """The torch device of a settings value; InputError when a GPU is asked for and there is none."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("is 'cuda' and torch sees no GPU; use 'auto' or 'cpu'", field="settings.device")
+    return torch.device(name)
