@@ -30,7 +30,7 @@ from .rates import spectral_efficiency
 from .snapshot import GlobalPart
 
 # CPU of a delegate without cycles, as a fraction of its capacity: it must run to be done (a / 0 is never), at no cost.
-IDLING = 1e-12
+IDLING = 1e-15
 
 
 @dataclass(frozen=True, eq=False)

@@ -107,9 +107,9 @@ def _pair_earns(
 def exchange(model: GlobalModel, counts: Floats, loads: Floats, spectrum: Floats, accuracy: float) -> float:
     """Improve ``spectrum`` [I] by exchanges between pairs until a round gains less than ``accuracy``; what it earns."""
     committees = counts.size
-    earned = 0.0
+    each = np.zeros(committees + 1)
     for i in range(committees):
-        earned += earned_with(model, i, counts[i], loads[i], spectrum[i])
+        each[i] = earned_with(model, i, counts[i], loads[i], spectrum[i])
     for _ in range(6):
         gained = 0.0
         for first in range(committees):
@@ -123,7 +123,7 @@ def exchange(model: GlobalModel, counts: Floats, loads: Floats, spectrum: Floats
                 total = spectrum[first] + other
                 if total <= 0.0:
                     continue
-                before = _pair_earns(model, counts, loads, first, second, total, spectrum[first])
+                before = each[first] + each[second]
                 best, best_share = before, spectrum[first]
                 for sample in range(SAMPLES + 1):
                     share = total * sample / SAMPLES
@@ -150,9 +150,10 @@ def exchange(model: GlobalModel, counts: Floats, loads: Floats, spectrum: Floats
                 if best > before:
                     gained += best - before
                     spectrum[first] = best_share
+                    each[first] = earned_with(model, first, counts[first], loads[first], best_share)
                     if second < committees:
                         spectrum[second] = total - best_share
-        earned += gained
+                        each[second] = earned_with(model, second, counts[second], loads[second], total - best_share)
         if gained <= accuracy:
             break
-    return earned
+    return each.sum()

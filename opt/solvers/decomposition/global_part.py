@@ -26,7 +26,7 @@ from .global_assignment import any_assignment, count_vectors
 from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW
 from .global_curve import COLUMNS, curve_capped, curve_until_timeout
 from .global_leaf import earned_with
-from .global_response import GlobalModel, verification
+from .global_response import SLACK, GlobalModel, verification
 from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
 from .part_answer import PartAnswer
 
@@ -105,6 +105,11 @@ class _Search:
         """Gap that is allowed."""
         return self.relative * abs(self.objective) + self.absolute
 
+    @property
+    def resolution(self) -> float:
+        """Gap that the slack of the bounds alone can leave."""
+        return 8.0 * SLACK * len(self.access) * (self.model.benefit + self.model.spectrum_price * self.model.budget)
+
     def run(self) -> Stopped:
         """Branch and bound until the gap is closed, the deadline passes or nothing can be split any more."""
         started = time.perf_counter()
@@ -125,7 +130,7 @@ class _Search:
         number = len(bounds)
         while heap:
             self._prove(-heap[0][0])
-            if -heap[0][0] <= self.objective + self.tolerance:
+            if -heap[0][0] <= self.objective + max(self.tolerance, self.resolution):
                 break
             if self.deadline.passed:
                 stopped = "time_limit"
@@ -159,8 +164,9 @@ class _Search:
 
     def _examine(self, box: Floats, access: Integers, price: float) -> tuple[float, float, int, int, float]:
         spectrum, loads = np.zeros(len(self.loads)), np.zeros(len(self.loads))
+        tolerance = max(self.tolerance, self.resolution)
         bound, price, earned, split, committee, where = examine(
-            self.model, box, access, price, self.objective, self.tolerance, spectrum, loads
+            self.model, box, access, price, self.objective, tolerance, spectrum, loads
         )
         if earned > self.objective:
             self.objective, self.access = earned, access.copy()
