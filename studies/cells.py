@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -26,16 +26,18 @@ SHOWS = ("cli.py", "progress.py", "runner.py", "machine.py", "report")
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """title: what people read. work: ``"module:function"`` of this package. settings: JSON values that decide the result."""
+    """title: what people read. work: ``"module:function"`` of this package. settings: JSON values that decide the result.
+    code: which code; fixed when the study starts, so that sources edited meanwhile do not split it."""
 
     title: str
     work: str
     settings: dict[str, Any]
+    code: str = field(default_factory=lambda: code_version())
 
     @cached_property
     def key(self) -> str:
         """Hash of all that decides the result: file name of the record and marker that the cell is done."""
-        content = {"work": self.work, "settings": self.settings, "code": code_version()}
+        content = {"work": self.work, "settings": self.settings, "code": self.code}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
     def function(self) -> Work:

@@ -8,22 +8,26 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from ..opt.errors import InputError
+
+if TYPE_CHECKING:
+    from .gap import GapResults
 
 app = typer.Typer(
     name="twingap",
     help="How far from optimal is a digital-twin-driven scheduler, and how much of that is the twin's error?",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 NEGATIVE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+STUDIES = ("gap",)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 SnapshotArgument = Annotated[Path, typer.Argument(help="Snapshot file (JSON).")]
@@ -33,13 +37,17 @@ PresetOption = Annotated[str, typer.Option(help="Scenario: tiny, paper, plant or
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except InputError as error:
         print(f"twingap: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
+    except typer.TyperException as error:
+        print(f"twingap: {' '.join(error.format_message().split())}; see twingap --help", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
         print("twingap: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    sys.exit(code)
 
 
 @app.command()
@@ -145,3 +153,51 @@ def solvers(as_json: JsonOption = False) -> None:
     for name, entry in known.items():
         state = f"not installed: needs {', '.join(entry.missing)}" if entry.missing else "installed"
         typer.echo(f"{name} ({entry.origin}, {state})\n  proves:  {entry.proves}\n  handles: {entry.handles}")
+
+
+@app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="Study to run: gap.")],
+    config: Annotated[Path | None, typer.Option(help="Configuration (YAML); without it the defaults.")] = None,
+    output: Annotated[Path, typer.Option(help="Directory of records, tables and report.")] = Path("results/gap"),
+    workers: Annotated[int, typer.Option(help="Cells at a time, each a process with one thread.")] = 2,
+) -> None:
+    """Run a study; started again, it continues with what is missing. Exit 1 when a cell failed."""
+    from .config import read_config
+
+    if name not in STUDIES:
+        raise InputError(f"is {name!r}; it must be one of {', '.join(STUDIES)}", field="study")
+    from .gap import run_gap_study
+    from .gap_config import GapConfig
+    from .progress import progress_on
+
+    settings = read_config(GapConfig, config)
+    console = Console(stderr=True)
+    results = run_gap_study(settings, output, progress_on(console), workers)
+    _report(results, output)
+
+
+@app.command()
+def report(results: Annotated[Path, typer.Argument(help="Directory of a study.")]) -> None:
+    """Tables, figures and the page of a study from its records. Exit 1 when a cell failed or was not run."""
+    from .gap import collect, write_tables
+
+    found = collect(results)
+    write_tables(found, results)
+    _report(found, results)
+
+
+def _report(results: GapResults, directory: Path) -> None:
+    """Write the page and print the table of gaps."""
+    from .gap_report import gap_content, gap_lines
+    from .report.page import write_page
+
+    page = directory / "report.html"
+    write_page(gap_content(results), page)
+    for line in gap_lines(results.table):
+        typer.echo(line)
+    typer.echo(f"report: {page}")
+    if len(results.failures):
+        for failure in results.failures.to_dict("records"):
+            typer.echo(f"FAILED {failure['cell']}: {failure['error']}", err=True)
+        raise typer.Exit(NEGATIVE)

@@ -18,7 +18,7 @@ from ..opt.files import write_atomically
 from .cells import Cell, code_version
 from .config import checked
 from .frozen_epochs import Certificate
-from .gap_cells import certificate_cell, epoch_settings
+from .gap_cells import epoch_settings
 from .gap_config import LEARNER, GapConfig
 from .gap_table import Measured, episode_table, gap_table
 from .progress import Progress
@@ -45,7 +45,7 @@ class GapResults:
 
 def certificate_cells(config: GapConfig) -> list[Cell]:
     """One cell per seed."""
-    return [certificate_cell(epoch_settings(config, seed)) for seed in config.seeds]
+    return [_certificate_cell(config, seed) for seed in config.seeds]
 
 
 def policy_cells(config: GapConfig) -> list[Cell]:
@@ -59,9 +59,19 @@ def policy_cells(config: GapConfig) -> list[Cell]:
     return sorted(cells, key=lambda cell: cell.settings["policy"] != LEARNER)
 
 
+def _certificate_cell(config: GapConfig, seed: int) -> Cell:
+    return Cell(f"bounds, seed {seed}", "gap_cells:certify_epochs", {"epochs": epoch_settings(config, seed)})
+
+
 def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cell:
     learns = policy == LEARNER
-    settings = {"policy": policy, "sigma": sigma, "epochs": epoch_settings(config, seed)}
+    settings: dict[str, Any] = {
+        "policy": policy,
+        "sigma": sigma,
+        "epochs": epoch_settings(config, seed),
+        # Whose bounds it is measured against decides the result, too.
+        "certificate": _certificate_cell(config, seed).key,
+    }
     if learns:
         settings["training"] = config.training.model_dump()
     work = "gap_cells:measure_learner" if learns else "gap_cells:measure_baseline"

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..baselines.registry import make_baseline
 from ..opt.scenario import preset
-from .cells import Cell, Report
+from .cells import Report
 from .frozen_epochs import Certificate, FrozenEpochs, certify
 from .gap_config import GapConfig
 from .records import Records
@@ -36,7 +36,7 @@ def measure_baseline(settings: dict[str, Any], directory: Path, report: Report) 
     environment = epochs.environment(settings["sigma"])
     rng = np.random.default_rng([POLICY_SEED, epochs.seed])
     policy = make_baseline(settings["policy"], environment, rng)
-    certificate = certificate_of(settings["epochs"], directory)
+    certificate = certificate_of(settings, directory)
     return {"scores": score(policy, environment, epochs, certificate, settings["policy"]).to_json(), "curve": None}
 
 
@@ -45,21 +45,16 @@ def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -
     from .training_run import train_learner
 
     epochs = frozen_epochs(settings["epochs"])
-    certificate = certificate_of(settings["epochs"], directory)
+    certificate = certificate_of(settings, directory)
     trained = train_learner(epochs, settings["sigma"], settings["training"], certificate, report)
     environment = epochs.environment(settings["sigma"])
     scores = score(trained.policy, environment, epochs, certificate, settings["policy"])
     return {"scores": scores.to_json(), "curve": trained.curve}
 
 
-def certificate_cell(settings: dict[str, Any]) -> Cell:
-    """The cell that certifies these epochs (``FrozenEpochs`` as plain data)."""
-    return Cell(f"bounds, seed {settings['seed']}", "gap_cells:certify_epochs", {"epochs": settings})
-
-
 def certificate_of(settings: dict[str, Any], directory: Path) -> Certificate:
-    """The certificate that the study has already recorded."""
-    return Certificate.from_json(Records(directory).result(certificate_cell(settings)))
+    """The certificate that the study has already recorded under the key in ``settings["certificate"]``."""
+    return Certificate.from_json(Records(directory).result(settings["certificate"]))
 
 
 def epoch_settings(config: GapConfig, seed: int) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Lines:
     def finished(self, cell: Cell, seconds: float, error: str | None) -> None:
         """See Progress."""
         self.count += 1
-        self.console.print(_line(self.count, self.total, cell, seconds, error))
+        self.console.print(_line(self.count, self.total, cell, seconds, error), soft_wrap=True)
 
     def end(self) -> None:
         """Nothing is printed."""
@@ -96,7 +96,7 @@ class TerminalBars:
         self.bars.remove_task(self.tasks.pop(cell.key))
         self.bars.update(self.study, completed=self.count)
         if error is not None:
-            self.bars.console.print(_line(self.count, self.total, cell, seconds, error))
+            self.bars.console.print(_line(self.count, self.total, cell, seconds, error), soft_wrap=True)
 
     def end(self) -> None:
         """See Progress."""

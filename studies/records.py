@@ -13,7 +13,7 @@ from typing import Any
 
 from ..opt.errors import InputError
 from ..opt.files import write_atomically
-from .cells import Cell, code_version
+from .cells import Cell
 from .machine import describe_machine
 
 FORMAT = "twingap.record"
@@ -48,11 +48,11 @@ class Records:
         """Keep why a cell failed."""
         write_atomically(self._failure(cell), json.dumps(self._about(cell) | {"seconds": seconds, "error": error}))
 
-    def result(self, cell: Cell) -> dict[str, Any]:
-        """What the work of a finished cell returned."""
-        record = self.record(cell.key)
+    def result(self, key: str) -> dict[str, Any]:
+        """What the work of a finished cell returned; InputError when it is not done."""
+        record = self.record(key)
         if record is None:
-            raise InputError(f"holds no record of {cell.title!r}; run its study first", source=str(self._records))
+            raise InputError(f"holds no record {key}; run its study first", source=str(self._records))
         return record["result"]
 
     def record(self, key: str) -> dict[str, Any] | None:
@@ -70,7 +70,7 @@ class Records:
             "title": cell.title,
             "work": cell.work,
             "settings": cell.settings,
-            "code": code_version(),
+            "code": cell.code,
             "machine": describe_machine(),
         }
 

@@ -1,0 +1,55 @@
+"""The gap study's results as a page and as lines on a terminal."""
+
+# pandas' own annotations cannot tell a column from a table.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from .gap import GapResults
+from .report.page import Content
+
+
+def gap_content(results: GapResults) -> Content:
+    """What the page shows of a study."""
+    config = results.config
+    settings = {
+        "preset": config.preset,
+        "scenario changes": json.dumps(config.scenario) if config.scenario else "none",
+        "twin errors": ", ".join(f"{sigma:g}" for sigma in config.sigma),
+        "seeds": ", ".join(map(str, config.seeds)),
+        "evaluation per seed": f"{config.episodes} episodes of {config.length} epochs",
+        "MAPPO training": f"{config.training.updates} updates, {config.training.num_envs} environments",
+        "MAPPO settings changed": json.dumps(config.training.settings) if config.training.settings else "none",
+    }
+    return Content(
+        episodes=results.episodes,
+        table=results.table,
+        settings=settings,
+        level=config.level,
+        replicates=config.replicates,
+        curves=results.curves,
+        cells=results.cells,
+        failures=results.failures,
+    )
+
+
+def gap_lines(table: pd.DataFrame) -> list[str]:
+    """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error."""
+    total = table[table["part"] == "sum"]
+    sigmas = list(dict.fromkeys(total["sigma"]))
+    lines = [f"{'gap to the bound, %':22s}" + "".join(f"{f'sigma {sigma:g}':>26s}" for sigma in sigmas)]
+    for policy in dict.fromkeys(total["policy"]):
+        line = f"{policy:22s}"
+        for sigma in sigmas:
+            row = total[(total["policy"] == policy) & (total["sigma"] == sigma)]
+            if len(row):
+                gap, low, high = (100.0 * float(row[name].iloc[0]) for name in ("gap", "gap_low", "gap_high"))
+                line += f"{f'{gap:.2f} [{low:.2f}, {high:.2f}]':>26s}"
+            else:
+                line += f"{'missing':>26s}"
+        lines.append(line)
+    return lines

@@ -1,0 +1,79 @@
+"""How figures look: one colour, marker and line per policy, safe for colour-blind readers and in grey."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette; a policy is told apart by its marker and line as well.
+COLOURS = ("#0072B2", "#009E73", "#56B4E9", "#CC79A7", "#E69F00", "#D55E00", "#8C6D31", "#000000", "#7F7F7F", "#AAAA00")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
+LINES = ("-", "--", "-.", ":")
+NAMES = {
+    "mappo": "MAPPO",
+    "oracle": "oracle (sees the truth)",
+    "certainty_equivalent": "certainty equivalent",
+    "static": "static (mean state)",
+    "random_access": "random access",
+    "fixed_cpu": "fixed CPU",
+    "fixed_bandwidth": "fixed bandwidth",
+    "equal_shares": "equal shares, full CPU",
+    "random": "random decisions",
+    "everything_off": "everything off",
+}
+SETTINGS: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 150,
+    # Text stays text, and the same figure gives the same bytes.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "twingap",
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw and save figures inside."""
+    with mpl.rc_context(SETTINGS):
+        yield
+
+
+def label(policy: str) -> str:
+    """What people read."""
+    return NAMES.get(policy, policy.replace("_", " "))
+
+
+def look(place: int) -> dict[str, str]:
+    """Colour, marker and line of the policy at this place of the study's list."""
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "linestyle": LINES[(place // 3) % len(LINES)],
+    }
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as an SVG element, without XML prologue."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as PNG."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
