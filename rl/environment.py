@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -54,6 +54,17 @@ class Step:
     def reward(self) -> Floats:
         """r(t) of (25) [E]."""
         return self.reward_local + self.reward_global
+
+
+@dataclass(frozen=True, eq=False)
+class EnvironmentState:
+    """Where an environment stands: latent epoch [E, n], epochs done in this episode, and both generators' states (that of the
+    errors as it was before it drew the present epoch's)."""
+
+    latent: Floats
+    epoch: int
+    truth_rng: Mapping[str, Any]
+    error_rng: Mapping[str, Any]
 
 
 class Environment:
@@ -144,6 +155,22 @@ class Environment:
             evaluation=evaluation,
         )
 
+    def state(self) -> EnvironmentState:
+        """Where it stands, for ``restore``; the scenario, sigma and seeds it was made with are not part of it."""
+        if not self._started:
+            raise InputError("was asked for before reset(); there is no epoch yet", field="state")
+        return EnvironmentState(self._latent, self._epoch, self._truth_rng.bit_generator.state, self._error_state)
+
+    def restore(self, state: EnvironmentState) -> Observation:
+        """Go on from there: the present epoch's observation, and from then on what the other environment would have shown."""
+        expected = (self.num_envs, self.system.latent_size)
+        if state.latent.shape != expected:
+            raise InputError(f"has shape {state.latent.shape}; this environment needs {expected}", field="state.latent")
+        self._latent, self._epoch, self._started = state.latent, state.epoch, True
+        self._truth_rng.bit_generator.state = dict(state.truth_rng)
+        self._error_rng.bit_generator.state = dict(state.error_rng)
+        return self._look()
+
     @property
     def truth(self) -> Snapshot:
         """The true snapshot of the current epoch [env, ...]; the last observation is of this one."""
@@ -155,6 +182,7 @@ class Environment:
 
     def _look(self) -> Observation:
         """The twin's view of the current epoch; draws this epoch's errors."""
+        self._error_state = self._error_rng.bit_generator.state
         state = self.system.state(self._latent)
         self._truth = self.system.snapshot(state)
         if self.twin_error.is_zero:

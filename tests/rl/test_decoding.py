@@ -177,6 +177,16 @@ def test_whole_subchannels_round_down_and_give_the_rest_to_the_largest_remainder
     np.testing.assert_allclose(decision.local.uplink[0, 3] / decision.local.multicast[0, 3], 1.0 / 3.0)
 
 
+def test_as_printed_rounds_to_the_nearest_whole_even_past_the_budget():
+    env = make_env("tiny", 0.0, 1, 1, whole_subchannels=True, decoding="as_printed")
+    twin = env.reset().twin
+    totals = np.array([[2.0, 0.9, 0.4, 1.6, 0.7, 1.6]])
+    local = LocalAction(0.5 * totals / 6.0, 0.5 * totals / 6.0, np.ones((1, 6)))
+    action = Action(local, random_action(np.random.default_rng(0), env).global_)
+    decision = decode(action, twin, env.truth, "as_printed").decision
+    np.testing.assert_allclose(head_spectrum(env.truth.local, decision.local), [[2.0, 1.0, 0.0, 2.0, 1.0, 2.0]], atol=1e-12)
+
+
 def test_as_printed_keeps_amounts_and_reports_claims_that_break_c3():
     env = make_env("tiny", {"cpu": 0.3}, 2, 3, decoding="as_printed")
     observation = env.reset()

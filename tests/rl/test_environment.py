@@ -103,7 +103,7 @@ def test_reset_continues_the_stream_unless_it_is_given_a_seed():
 def test_as_printed_pays_zero_exactly_where_a_constraint_fails():
     env = make_env("tiny", {"cpu": 0.2}, 2, 200, decoding="as_printed")
     env.reset()
-    step = env.step(equal_shares(env, cpu=0.9, size=0.99))
+    step = env.step(equal_shares(env, cpu=0.8, size=0.99))
     broken = step.evaluation.violation > 1e-9
     assert broken.any()
     assert not broken.all()
@@ -161,8 +161,24 @@ def test_features_of_uneven_heads_and_committees_are_masked():
     links = observation.local[:, k, 2 * most :].reshape(3, most, most - 1)
     for a in range(most):
         np.testing.assert_allclose(links[:, a], np.delete(sinr[:, k, a], a, axis=-1), rtol=1e-5)
-    cpu = (env.system.state(env._latent).cpu_head.shape, observation.local[:, k, :most].shape)
-    assert cpu == ((3, len(layout.ap)), (3, most))
+    cpu = (observation.state.cpu_head[:, layout.ap == k] - 1.5e9) / (1e9 / np.sqrt(12.0))
+    np.testing.assert_allclose(observation.local[:, k, :most], cpu, rtol=1e-5)
+
+
+def test_a_restored_environment_goes_on_as_the_first_would_have():
+    first = make_env("tiny", 0.1, 4, 2, horizon=3, correlation=0.5)
+    first.reset()
+    first.step(equal_shares(first))
+    state = first.state()
+    expected = [first.step(equal_shares(first)) for _ in range(4)]
+    second = make_env("tiny", 0.1, 99, 2, horizon=3, correlation=0.5)
+    seen = second.restore(state)
+    found = [second.step(equal_shares(second)) for _ in range(4)]
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a.reward, b.reward)
+        np.testing.assert_array_equal(a.terminated, b.terminated)
+        np.testing.assert_array_equal(a.observation.twin.local.sinr_peer, b.observation.twin.local.sinr_peer)
+    assert seen.twin.batch_shape == (2,)
 
 
 REPLAYED = [

@@ -1,0 +1,76 @@
+"""How long one environment step takes, and where the time goes: python benchmarks/environment.py [preset] [environments].
+
+An agent row is one agent of one environment in one epoch; the step includes twin error and reward, not the policy.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from twingap.opt.evaluation import evaluate
+from twingap.rl.actions import Action, GlobalAction, LocalAction, check_action
+from twingap.rl.decoding import decode
+from twingap.rl.environment import Environment, make_env
+from twingap.rl.twin import error_size, observe
+
+
+def milliseconds(run: Callable[[], object], repeats: int = 7, calls: int = 20) -> float:
+    """Shortest mean of ``calls`` calls."""
+    run()
+    best = float("inf")
+    for _ in range(repeats):
+        started = time.perf_counter()
+        for _ in range(calls):
+            run()
+        best = min(best, (time.perf_counter() - started) / calls)
+    return 1e3 * best
+
+
+def random_action(env: Environment, rng: np.random.Generator) -> Action:
+    envs, heads = env.num_envs, len(env.system.cycles)
+    committees, delegates = env.system.committee_cycles.shape
+    aps = len(env.system.heads.heads)
+    share = rng.random((envs, heads)) / heads
+    return Action(
+        LocalAction(share, share, rng.random((envs, heads))),
+        GlobalAction(
+            rng.integers(0, 2, (envs, committees, aps)).astype(float),
+            rng.integers(0, 2, (envs, committees)).astype(float),
+            rng.random((envs, committees)) / committees,
+            rng.random((envs, committees, delegates)) / committees / delegates,
+            rng.random((envs, committees, delegates)),
+        ),
+    )
+
+
+def main(preset: str = "paper", environments: str = "64") -> None:
+    env = make_env(preset, 0.1, 0, int(environments))
+    observation = env.reset()
+    action = random_action(env, np.random.default_rng(0))
+    system, truth, twin = env.system, env.truth, observation.twin
+    rng = np.random.default_rng(0)
+    shape = (env.num_envs, error_size(system))
+    normals = rng.standard_normal(shape)
+    state = system.state(normals[:, : system.latent_size])
+    decision = decode(action, twin, truth, "projection").decision
+    rows = env.num_envs * (len(system.heads.heads) + len(system.committees.delegates))
+    total = milliseconds(lambda: env.step(action))
+    print(f"{preset}, {env.num_envs} environments, {rows} agent rows")
+    print(f"step                          {total:8.3f} ms   {1e3 * total / rows:6.2f} microseconds per agent row")
+    stages: list[tuple[str, Callable[[], object]]] = [
+        ("normals (truth and error)", lambda: (rng.standard_normal(shape), rng.standard_normal(shape))),
+        ("state", lambda: system.state(normals[:, : system.latent_size])),
+        ("observe", lambda: observe(system, state, normals, env.twin_error)),
+        ("snapshots (truth and twin)", lambda: (system.snapshot(state), system.snapshot(state))),
+        ("check and decode", lambda: decode(check_action(action, truth), twin, truth, "projection")),
+        ("evaluate", lambda: evaluate(truth, decision).utility),
+        ("features (only if asked for)", lambda: (env.encoding.local(state), env.encoding.global_(state))),
+    ]
+    for name, run in stages:
+        print(f"  {name:28s}{milliseconds(run):8.3f} ms")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
