@@ -17,7 +17,8 @@ depends on its convergence.
 
 Rounding. Each head's value carries a relative error of a few units of 2^-53 of b_j y plus its costs (exp, log, sqrt and the
 Newton root err by that much), the sum over J heads at most J units of the gross total, and A Q <= 745 wherever y is not 0,
-which makes exp(-A Q) wrong by at most some 1e-13. Each bound is raised by (1e-12 + 4e-16 J)(y_l sum b_j + pi W + pi M/tau).
+which makes exp(-A Q) wrong by at most some 1e-13. Each bound is raised by (1e-12 + 4e-16 J) times all that was added up or
+subtracted: y_l sum b_j (which also pays for heads that rounding held off), p W, and pi times the spectrum used.
 Cells are closed intervals and reach ``OVERLAP`` beyond their right end (``local_delay``).
 """
 
@@ -38,6 +39,7 @@ class CellBound(NamedTuple):
 
     tau: multicast time of the relaxed answer at ``price``. price_low, price_high: around the minimising price, from where the
     relaxed answer takes too much and leaves some (equal when it did not come to that); tau_low, tau_high: likewise.
+    slack: what was added for rounding.
     """
 
     bound: float
@@ -47,6 +49,7 @@ class CellBound(NamedTuple):
     price_high: float
     tau_low: float
     tau_high: float
+    slack: float
 
 
 @compiled
@@ -76,8 +79,8 @@ def bound_at(
     slope: float,
     total_worth: float,
     price: float,
-) -> tuple[float, float, float]:
-    """(bound, tau, spectrum used) at one price pi > 0 of the cell [left, right] under the delay line."""
+) -> tuple[float, float, float, float]:
+    """(bound, tau, spectrum used, slack in the bound) at one price pi > 0 of a cell [left, right] under a delay line."""
     decay, need = problem.decay, problem.multicast_need
     fade_left = math.exp(-decay * (intercept + slope * left))
     fade_right = fade_left if slope <= 0.0 else math.exp(-decay * (intercept + slope * right))
@@ -102,9 +105,10 @@ def bound_at(
                     tau, value, multicast = inner, there, need / inner
                     used = share * used_left + (1.0 - share) * used_right
     bound = (price - problem.spectrum_price) * problem.budget + value - price * multicast
-    slack = 1e-12 + 4e-16 * problem.worth.shape[0]
-    bound += slack * (fade_left * total_worth + price * (problem.budget + multicast))
-    return bound, tau, used + multicast
+    extra = price - problem.spectrum_price
+    slack = fade_left * total_worth + extra * problem.budget + price * (used + multicast)
+    slack *= 1e-12 + 4e-16 * problem.worth.shape[0]
+    return bound + slack, tau, used + multicast, slack
 
 
 @compiled
@@ -135,12 +139,12 @@ def bound_cell(
     price = max(price, floor)
     if price <= 0.0:
         price = max(total_worth, 1e-300) / budget
-    best, best_price, best_tau = math.inf, price, left
+    best, best_price, best_tau, best_slack = math.inf, price, left, 0.0
     beyond = 1e-2  # how far a step to bracket the minimum goes beyond the estimate (shares fall like the root of the price)
     for step in range(100):
-        bound, tau, used = bound_at(problem, low, high, left, right, intercept, slope, total_worth, price)
+        bound, tau, used, slack = bound_at(problem, low, high, left, right, intercept, slope, total_worth, price)
         if bound < best:
-            best, best_price, best_tau = bound, price, tau
+            best, best_price, best_tau, best_slack = bound, price, tau, slack
         if used > budget:
             price_low, used_low, bound_low, tau_low = price, used, bound, tau
         else:
@@ -179,4 +183,4 @@ def bound_cell(
                     break
     if price_high == math.inf:
         price_high, tau_high = price_low, tau_low
-    return CellBound(best, best_price, best_tau, price_low, price_high, tau_low, tau_high)
+    return CellBound(best, best_price, best_tau, price_low, price_high, tau_low, tau_high, best_slack)

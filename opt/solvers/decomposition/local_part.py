@@ -41,7 +41,9 @@ class Cell:
 
 
 def solve_local(part: LocalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[LocalDecision]:
-    """Solve the local part of one epoch until bound - objective <= relative |objective| + absolute, or the deadline.
+    """Solve the local part of one epoch until bound - objective <= relative max(|objective|, 1e-9) + absolute, or the deadline.
+
+    Or until nothing but the slack for rounding is left of the gap ("exhausted").
 
     Raises InputError for ``whole_subchannels``: this version's solver handles divisible subchannels only.
     """
@@ -64,7 +66,8 @@ def solve_local(part: LocalPart, relative: float, absolute: float, deadline: Dea
     search.stages["recovery"] = perf_counter() - started
     bound = search.bound
     if stopped != "time_limit":
-        stopped = "gap" if bound - objective <= relative * abs(objective) + absolute else "exhausted"
+        reached = bound - objective <= relative * max(abs(objective), 1e-9) + absolute
+        stopped = "gap" if reached else "exhausted"
     search.trace.append((deadline.elapsed, objective, bound))
     return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages)
 
@@ -91,7 +94,7 @@ class _Search:
     @property
     def target(self) -> float:
         """A cell with a bound up to this needs no more work."""
-        return self.value + self.relative * abs(self.value) + self.absolute
+        return self.value + self.relative * max(abs(self.value), 1e-9) + self.absolute
 
     def run(self) -> Stopped:
         """Best-first search."""
@@ -101,9 +104,9 @@ class _Search:
         heads = len(self.uplink)
         free_low, free_high = np.zeros(heads), np.full(heads, np.inf)
         left, right = (0.0, 0.0) if need <= 0.0 else (need / self.problem.budget * (1.0 - 1e-12), math.inf)
-        anything = CellBound(math.inf, 0.0, left, 0.0, math.inf, left, left)
+        anything = CellBound(math.inf, 0.0, left, 0.0, math.inf, left, left, 0.0)
         self.consider(left, right, free_low, free_high, anything)
-        while self.open and self.bound > self.target:
+        while self.open and -self.open[0][0] > max(self.target, self.closed):
             self.trace.append((self.deadline.elapsed, self.value, self.bound))
             if self.deadline.passed:
                 return "time_limit"
@@ -114,11 +117,12 @@ class _Search:
         """Bound a new cell, look for a decision in it, and keep it open if it may hold a better one."""
         started = perf_counter()
         problem = self.problem
-        touch = min(max(parent.tau, left), right) if math.isfinite(parent.tau) else left
+        # A line that touches the smooth delay far out starts far below zero; one that touches its onset may be flat.
+        touch = min(max(parent.tau, 1.001 * left), 4.0 * left, right)
         proved = self.prove(left, right, low, high, touch, parent.price)
         if not problem.stepped:
             for _ in range(2):
-                if proved.bound <= self.target or not left < proved.tau < math.inf:
+                if proved.bound <= self.target or not left < proved.tau <= 16.0 * left:
                     break
                 again = self.prove(left, right, low, high, proved.tau, proved.price)
                 better = again.bound < proved.bound
@@ -132,7 +136,8 @@ class _Search:
         cell = Cell(left, right, low, high, proved)
         if proved.bound > self.target:
             self.improve(cell)
-        if proved.bound > self.target:
+        # What is left of a gap that rounding alone may make cannot be closed by cutting.
+        if proved.bound > max(self.target, self.value + 4.0 * proved.slack):
             heapq.heappush(self.open, (-proved.bound, self.cells, cell))
         else:
             self.closed = max(self.closed, proved.bound)
@@ -197,6 +202,11 @@ class _Search:
         end = max(cell.left, cell.right * (1.0 - STEP_BACK))
         tau_low = min(proved.tau_low, end) if math.isfinite(proved.tau_low) else proved.tau
         tau_high = min(proved.tau_high, end) if math.isfinite(proved.tau_high) else proved.tau
+        return self.round_between(cell, tau_low, tau_high)
+
+    def round_between(self, cell: Cell, tau_low: float, tau_high: float) -> Rounding:
+        """A mix of the answers at the two prices around the relaxation's, at these two multicast times."""
+        proved = cell.proved
         price_low = proved.price_low if proved.price_low > 0.0 else proved.price_high
         return round_prices(self.problem, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high)
 
@@ -207,12 +217,18 @@ class _Search:
         if cut > 0.0:
             self.cut_time(cell, cut)
             return
-        rounding = self.round(cell)
         wide = right > left * (1.0 + 10.0 * STEP_BACK)
+        gap = proved.bound - self.value
+        time_error = self.time_error(cell) if wide else 0.0
+        rounding = self.round(cell)
+        if (rounding.head < 0 or rounding.loss < 0.25 * gap) and time_error < 0.25 * gap:
+            # Neither explains the gap: the chord may hold a head that is on at one end of the cell and off at the other.
+            ends = self.round_between(cell, left, max(left, right * (1.0 - STEP_BACK)))
+            rounding = ends if ends.loss > rounding.loss else rounding
+        close = proved.tau_high <= 1.1 * proved.tau_low and proved.tau_low <= 1.1 * proved.tau_high
         if rounding.head >= 0:
-            gap = proved.bound - self.value
-            close = proved.tau_high <= 1.1 * proved.tau_low and proved.tau_low <= 1.1 * proved.tau_high
-            if not wide or (close and rounding.loss > 0.25 * gap) or rounding.loss > max(self.time_error(cell), 1e-3 * gap):
+            explained = rounding.loss > max(time_error, 1e-3 * gap) or (close and rounding.loss > 0.25 * gap)
+            if explained or not wide:
                 self.cut_share(cell, rounding)
                 return
         if not wide:
@@ -223,7 +239,7 @@ class _Search:
     def time_error(self, cell: Cell) -> float:
         """How much of a cell's bound is due to its width in tau: bound minus the bound at its answer's tau alone."""
         tau = max(cell.left, min(cell.proved.tau, cell.right * (1.0 - STEP_BACK)))
-        exact, _, _ = bound_at(
+        exact, _, _, _ = bound_at(
             self.problem,
             cell.low,
             cell.high,
@@ -239,9 +255,9 @@ class _Search:
     def inside(self, cell: Cell) -> float:
         """A multicast time well inside the cell, near where the relaxation wants to be (or between, if it wants two)."""
         left, proved = cell.left, cell.proved
-        right = cell.right if math.isfinite(cell.right) else max(4.0 * left, 4.0 * min(proved.tau, 1e300))
+        right = min(cell.right, 16.0 * left)
         span = math.log(right / left)
-        wish = math.log(max(math.sqrt(proved.tau_low / left) * math.sqrt(min(proved.tau_high, right) / left), 1.0)) / span
+        wish = 0.5 * (math.log(min(proved.tau_low, right) / left) + math.log(min(proved.tau_high, right) / left)) / span
         return left * math.exp(span * min(max(wish, 0.1), 0.9))
 
     def cut_time(self, cell: Cell, cut: float) -> None:
