@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -153,6 +154,31 @@ def solvers(as_json: JsonOption = False) -> None:
     for name, entry in known.items():
         state = f"not installed: needs {', '.join(entry.missing)}" if entry.missing else "installed"
         typer.echo(f"{name} ({entry.origin}, {state})\n  proves:  {entry.proves}\n  handles: {entry.handles}")
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="Learner: mappo.")],
+    output: Annotated[Path, typer.Option(help="Checkpoint to write (safetensors).")],
+    preset: PresetOption = "paper",
+    sigma: Annotated[float, typer.Option(help="Twin error.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of system, epochs and training.")] = 0,
+    updates: Annotated[int | None, typer.Option(min=1, help="Updates; the study's number without it.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Checkpoint of the same run to go on from.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a learner, write a checkpoint, and print its gap to the certified bound on the seed's frozen epochs."""
+    from .train_command import train_to_checkpoint
+
+    found = train_to_checkpoint(name, preset, sigma, seed, output, updates=updates, resume=resume, console=Console(stderr=True))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    rate = found.agent_steps / max(found.seconds, 1e-9)
+    typer.echo(f"{found.updates} updates, {found.agent_steps} agent steps in {found.seconds:.1f} s ({rate:.0f} per s)")
+    typer.echo(f"gap to the certified bound: {100 * found.gaps['sum']:.2f} %")
+    typer.echo(f"  local part {100 * found.gaps['local']:.2f} %, global part {100 * found.gaps['global']:.2f} %")
+    typer.echo(f"wrote {output}")
 
 
 @app.command()

@@ -31,6 +31,11 @@ class Trained:
     curve: list[dict[str, Any]]
 
 
+def training_environment(epochs: FrozenEpochs, sigma: float, training: dict[str, Any]) -> Environment:
+    """Where the seed's policy is trained: its system at this twin error, on epochs of another stream than the frozen ones."""
+    return Environment(epochs.scenario, sigma=sigma, seed=epochs.seed, num_envs=training["num_envs"], system_seed=epochs.seed)
+
+
 def training_settings(training: dict[str, Any]) -> MappoSettings:
     """MAPPO's settings with a study's changes; InputError names what is wrong."""
     return MappoSettings.from_json({**training["settings"], "updates": training["updates"]})
@@ -39,13 +44,10 @@ def training_settings(training: dict[str, Any]) -> MappoSettings:
 def train_learner(
     epochs: FrozenEpochs, sigma: float, training: dict[str, Any], certificate: Certificate, report: Report
 ) -> Trained:
-    """Train on the seed's system at this twin error, on epochs of another stream than the frozen ones."""
+    """Train for the settings' updates."""
     torch.set_num_threads(1)
     settings = training_settings(training)
-    environment = Environment(
-        epochs.scenario, sigma=sigma, seed=epochs.seed, num_envs=training["num_envs"], system_seed=epochs.seed
-    )
-    trainer = Trainer(environment, settings, epochs.seed)
+    trainer = Trainer(training_environment(epochs, sigma, training), settings, epochs.seed)
 
     def look() -> dict[str, Any]:
         found = score(trainer.policy, epochs.environment(sigma), epochs, certificate, f"mappo-update-{trainer.updates}")

@@ -1,0 +1,91 @@
+"""Train a learner into a checkpoint and say how far it is from the certified optimum."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress as Bars
+
+from ..opt.errors import InputError
+from ..opt.scenario import preset as scenario_of
+from ..rl.checkpoint import resume as resumed
+from ..rl.checkpoint import save_checkpoint
+from ..rl.mappo_settings import MappoSettings
+from ..rl.training import Trainer
+from .frozen_epochs import FrozenEpochs, certify
+from .gap_config import LEARNER, GapConfig
+from .gap_table import Measured, episode_table, gap_table
+from .scoring import score
+from .training_run import training_environment, training_settings
+
+LEARNERS = (LEARNER,)
+
+
+@dataclass(frozen=True)
+class TrainedGap:
+    """What a run came to. gaps: gap to the certified bound of the sum and of both parts, on the seed's frozen epochs."""
+
+    updates: int
+    seconds: float
+    agent_steps: int
+    gaps: dict[str, float]
+
+
+def train_to_checkpoint(
+    learner: str,
+    preset: str,
+    sigma: float,
+    seed: int,
+    output: Path,
+    *,
+    updates: int | None = None,
+    resume: Path | None = None,
+    console: Console,
+) -> TrainedGap:
+    """Train on the system and epochs that the gap study uses for this seed; write ``output`` at the end, or when interrupted.
+
+    resume: a checkpoint of the same run to go on from; its number of updates stands, since schedules depend on it.
+    """
+    if learner not in LEARNERS:
+        raise InputError(f"is {learner!r}; it must be one of {', '.join(LEARNERS)}", field="learner")
+    if resume is not None and updates is not None:
+        raise InputError("cannot be changed when a run is resumed; leave it out", field="updates")
+    config = GapConfig(preset=preset)
+    epochs = FrozenEpochs(scenario_of(preset), seed, config.episodes, config.length)
+    training = config.training.model_dump()
+    environment = training_environment(epochs, sigma, training)
+    if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
+        raise InputError("cannot be written; give a file in a writable directory", source=str(output))
+    # One thread: more gain little, and results must not depend on how many there are.
+    torch.set_num_threads(1)
+    trainer = resumed(resume, environment) if resume is not None else Trainer(environment, _settings(training, updates), seed)
+    _run(trainer, output, console)
+    certificate = certify(epochs, lambda _done, _total: None)
+    scores = score(trainer.policy, epochs.environment(sigma), epochs, certificate, learner)
+    table = gap_table(episode_table([Measured(learner, sigma, seed, certificate, scores)]))
+    gaps = {str(part): float(gap) for part, gap in zip(table["part"], table["gap"], strict=True)}
+    return TrainedGap(trainer.updates, trainer.seconds, trainer.agent_steps, gaps)
+
+
+def _settings(training: dict[str, object], updates: int | None) -> MappoSettings:
+    return training_settings(training if updates is None else training | {"updates": updates})
+
+
+def _run(trainer: Trainer, output: Path, console: Console) -> None:
+    """All updates, with a bar on a terminal; what was learnt is kept whatever ends it."""
+    total = trainer.settings.updates
+    try:
+        with Bars(console=console, disable=not console.is_terminal) as bars:
+            task = bars.add_task("training", total=total, completed=trainer.updates)
+            while not trainer.finished:
+                record = trainer.update()
+                earns = f"{record.reward_local:9.2f} local {record.reward_global:9.2f} global"
+                bars.update(task, completed=record.update, description=earns)
+                if not console.is_terminal and (record.update % max(1, total // 10) == 0 or trainer.finished):
+                    console.print(f"update {record.update:5d} of {total}: earns {earns}", highlight=False)
+    finally:
+        save_checkpoint(trainer, output)
