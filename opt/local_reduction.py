@@ -98,7 +98,7 @@ def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -
     """
     layout = part.layout
     idle = (uplink > 0.0) & (cpu_hz <= 0.0)
-    enough = np.maximum(10.0 / NEVER * part.cycles, 1e-12 * part.cpu_max_hz)
+    enough = np.maximum((1.0 + 1e-6) / NEVER * part.cycles, 1e-30 * part.cpu_max_hz)
     cpu_hz = np.where(idle, np.minimum(enough, part.cpu_max_hz), cpu_hz)
     links = link_needs(part)
     heads = links.max(axis=-1) if part.multicast == "group" else links.sum(axis=-1)

@@ -204,11 +204,11 @@ class _Search:
         tau_high = min(proved.tau_high, end) if math.isfinite(proved.tau_high) else proved.tau
         return self.round_between(cell, tau_low, tau_high)
 
-    def round_between(self, cell: Cell, tau_low: float, tau_high: float) -> Rounding:
+    def round_between(self, cell: Cell, tau_low: float, tau_high: float, least_jump: float = 1e-3) -> Rounding:
         """A mix of the answers at the two prices around the relaxation's, at these two multicast times."""
         proved = cell.proved
         price_low = proved.price_low if proved.price_low > 0.0 else proved.price_high
-        return round_prices(self.problem, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high)
+        return round_prices(self.problem, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high, least_jump)
 
     def branch(self, cell: Cell) -> None:
         """Cut a cell where its relaxation is weakest: at a piece of the delay, in tau, or in one head's share."""
@@ -223,7 +223,7 @@ class _Search:
         rounding = self.round(cell)
         if (rounding.head < 0 or rounding.loss < 0.25 * gap) and time_error < 0.25 * gap:
             # Neither explains the gap: the chord may hold a head that is on at one end of the cell and off at the other.
-            ends = self.round_between(cell, left, max(left, right * (1.0 - STEP_BACK)))
+            ends = self.round_between(cell, left, max(left, right * (1.0 - STEP_BACK)), 1e-3 if wide else 1e-8)
             rounding = ends if ends.loss > rounding.loss else rounding
         close = proved.tau_high <= 1.1 * proved.tau_low and proved.tau_low <= 1.1 * proved.tau_high
         if rounding.head >= 0:

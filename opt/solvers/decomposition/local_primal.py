@@ -284,11 +284,13 @@ def round_prices(
     tau_low: float,
     price_high: float,
     tau_high: float,
+    least_jump: float,
 ) -> Rounding:
     """The two answers around the relaxation's, one over the budget and one under it, mixed until it is used, in head order.
 
-    Only heads that jump between the two are mixed; the relaxation may want such a head on at ``tau_low`` and off at
-    ``tau_high``. The prices are moved apart by a hair, since those at which heads jump depend on tau, which may be off by one.
+    Only heads that jump by ``least_jump`` of their share or more are mixed; the relaxation may want such a head on at
+    ``tau_low`` and off at ``tau_high``. The prices are moved apart by a hair, since those at which heads jump depend on tau,
+    which may be off by one.
     """
     heads = low.shape[0]
     fade_low = math.exp(-problem.decay * shared_delay(problem, tau_low))
@@ -310,7 +312,7 @@ def round_prices(
     pins = np.where((few > 0.0) & ((few == low) | (few == high)), few, 0.0)
     for j in range(heads):
         extra = many[j] - few[j]
-        if extra <= 1e-3 * many[j] or many[j] == math.inf:
+        if extra <= least_jump * many[j] or many[j] == math.inf:
             continue
         if extra <= room:
             room -= extra
