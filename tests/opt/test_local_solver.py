@@ -175,9 +175,12 @@ def test_presets_are_certified(preset, seed, multicast, floor):
     assert np.all(bounds >= answer.objective)
 
 
-def test_starved_paper_is_certified():
-    answer = solved(replace(draw("paper", 3).local, subchannels_max=6.0), 1e-6, 0.0)
+@pytest.mark.parametrize(("budget", "lighter"), [(60.0, 1.0), (6.0, 300.0), (0.5, 300.0)])
+def test_starved_paper_is_certified(budget, lighter):
+    part = draw("paper", 3).local
+    answer = solved(replace(part, subchannels_max=budget, multicast_bits=part.multicast_bits / lighter), 1e-6, 0.0)
     assert gap(answer) <= 1e-6
+    assert 0 < np.count_nonzero(answer.decision.uplink) < len(part.accuracy)
 
 
 @pytest.mark.parametrize("seed", range(100))
