@@ -16,9 +16,10 @@ The bound is convex in p with slope W - spectrum used. A price search moves p, b
 depends on its convergence.
 
 Rounding. Each head's value carries a relative error of a few units of 2^-53 of b_j y plus its costs (exp, log, sqrt and the
-Newton root err by that much), the sum over J heads at most J units of the gross total, and A Q <= 745 wherever y is not 0,
-which makes exp(-A Q) wrong by at most some 1e-13. Each bound is raised by (1e-12 + 4e-16 J) times all that was added up or
-subtracted: y_l sum b_j (which also pays for heads that rounding held off), p W, and pi times the spectrum used.
+Newton root err by that much), the sum over J heads at most J units of the gross total, and A (i + s tau) <= 745 wherever y is
+not 0, which makes exp of it wrong by at most some 1e-13, and by A 2^-52 (|i| + s l) more where i and s tau cancel. Each bound
+is raised by (1e-12 + 4e-16 J + 1e-15 A (|i| + s l)) times all that was added up or subtracted: y_l sum b_j (which also pays
+for heads that rounding held off), p W, and pi times the spectrum used.
 Cells are closed intervals and reach ``OVERLAP`` beyond their right end (``local_delay``).
 """
 
@@ -107,7 +108,7 @@ def bound_at(
     bound = (price - problem.spectrum_price) * problem.budget + value - price * multicast
     extra = price - problem.spectrum_price
     slack = fade_left * total_worth + extra * problem.budget + price * (used + multicast)
-    slack *= 1e-12 + 4e-16 * problem.worth.shape[0]
+    slack *= 1e-12 + 4e-16 * problem.worth.shape[0] + 1e-15 * decay * (abs(intercept) + slope * left)
     return bound + slack, tau, used + multicast, slack
 
 
