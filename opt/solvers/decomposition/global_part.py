@@ -47,9 +47,9 @@ def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
         decay=float(part.decay),
         spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),
         timeout=float(part.timeout),
-        cpu_cost=np.array(part.cpu_cost * needs.cycles),
-        fastest=np.array(needs.fastest),
-        needs=np.array(needs.access),
+        cpu_cost=np.array(part.cpu_cost * needs.cycles, order="C"),
+        fastest=np.array(needs.fastest, order="C"),
+        needs=np.array(needs.access, order="C"),  # any other layout would be compiled for again
         rows=rows,
         rows_of=np.array([len(its) for its in curves], dtype=np.int64),
     )

@@ -86,7 +86,7 @@ def time_split(model: GlobalModel, box: Floats, loads: Floats, asked: Floats) ->
     low, high = box[TIME_LOW, committee], box[TIME_HIGH, committee]
     time, _, _, _ = time_with(model, committee, loads[committee], spectrum)
     if not low * (1.0 + 1e-9) < time < high * (1.0 - 1e-9):
-        slowest = time_of_least(model, committee, loads[committee])
+        slowest = longest_time(model, committee, loads[committee])
         if time == math.inf and low * (1.0 + 1e-9) < slowest < high:
             time = slowest
         else:
@@ -97,7 +97,7 @@ def time_split(model: GlobalModel, box: Floats, loads: Floats, asked: Floats) ->
 
 
 @compiled
-def time_of_least(model: GlobalModel, committee: int, load: float) -> float:
+def longest_time(model: GlobalModel, committee: int, load: float) -> float:
     """The longest communication time that the pieces reach; inf where there is no timeout to fail."""
     slowest = 0.0
     for place in range(model.rows_of[committee]):
