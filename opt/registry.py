@@ -41,6 +41,12 @@ SOLVERS: dict[str, SolverEntry] = {
         proves="upper bound by weak duality on prices, branch and bound on multicast time and access",
         handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
     ),
+    "bnb": SolverEntry(
+        target="twingap.opt.solvers.bnb:solve",
+        proves="upper bound by weak duality at the duals of cone relaxations, spatial branch and bound",
+        handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
+        requires=("cvxpy", "clarabel"),
+    ),
 }
 
 

@@ -1,0 +1,119 @@
+r"""Convex relaxation of the local part on a box: the cone program whose duals price what heads share.
+
+Reduced problem (``opt.local_reduction``) in the units of ``LocalNumbers``; head j is on with y_j in [0, 1], own delay t_j = training
+plus upload, shared delay Q = Q(tau). On a box of delays exp(-A (Q + t)) lies under its secant alpha - beta (Q + t), and
+
+    maximise  sum_j [w_j (alpha_j y_j - beta_j (q_j + t_j)) - z_j f_j] - p (sum_j u_j + m)
+    subject to  sum_j u_j + m <= 1,  tau m >= M,  t_j >= r_j + s_j,  r_j f_j >= a_j y_j^2,  s_j u_j >= d_j y_j^2,  f_j <= y_j,
+                low_j y_j <= t_j <= high_j y_j,  q_j >= Q_low y_j,  q_j >= Q - Q_high (1 - y_j),  Q >= tangents of Q(tau),
+
+is the convex hull of "off" and "on with these delays" head by head (perspective; products are second-order cones). With
+tangents of exp instead of secants and y fixed the same program is a restriction: iterating it climbs to a local optimum.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cvxpy as cp
+import numpy as np
+
+from ...arrays import Floats
+from ...local_reduction import ReducedLocal
+from .conic import CompiledCone
+
+TANGENTS = 3
+
+
+class LocalNumbers(NamedTuple):
+    """Heads that can ever be on, in handy units: spectrum in budgets W, CPU in f_max_j, time in s, money in utility.
+
+    worth w [J]; work a [J] = a_j/f_max_j [s]; need d [J] = d_j/W [s]; cpu_price z [J] = zeta f_max_j; spectrum_price p of the whole
+    budget; multicast M = M/W [s]; decay A. heads [J]: their index in the snapshot.
+    """
+
+    worth: Floats
+    work: Floats
+    need: Floats
+    cpu_price: Floats
+    spectrum_price: float
+    multicast: float
+    decay: float
+    heads: Floats
+
+    @classmethod
+    def of(cls, reduced: ReducedLocal) -> LocalNumbers:
+        """Numbers of a reduced problem; heads that earn nothing even when everything is instant are left out."""
+        heads = np.flatnonzero(reduced.worth > 0.0)
+        return cls(
+            worth=reduced.worth[heads],
+            work=reduced.work[heads] / reduced.cpu_max[heads],
+            need=reduced.need[heads] / reduced.budget,
+            cpu_price=reduced.cpu_price * reduced.cpu_max[heads],
+            spectrum_price=reduced.spectrum_price * reduced.budget,
+            multicast=reduced.multicast_need / reduced.budget,
+            decay=reduced.decay,
+            heads=heads,
+        )
+
+
+def compile_local(numbers: LocalNumbers) -> CompiledCone:
+    """The program above, compiled; its parameters are named as the caller of ``CompiledCone.solve`` writes them."""
+    count = len(numbers.worth)
+    on, own, shared = cp.Variable(count), cp.Variable(count), cp.Variable(count)
+    training, upload, uplink, cpu = (cp.Variable(count) for _ in range(4))
+    multicast, tau, delay = cp.Variable(), cp.Variable(), cp.Variable()
+    level, slope = cp.Parameter(count), cp.Parameter(count, nonneg=True)
+    low, high = cp.Parameter(count, nonneg=True), cp.Parameter(count, nonneg=True)
+    off_max, on_max = cp.Parameter(count, nonneg=True), cp.Parameter(count, nonneg=True)
+    delay_low, delay_high = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
+    tau_low, tau_high = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
+    rise, start = cp.Parameter(TANGENTS), cp.Parameter(TANGENTS)
+    budget = cp.sum(uplink) + multicast <= 1.0
+    coupling = shared >= delay - delay_high + delay_high * on
+    scale = float(numbers.worth.max())
+    earned = level @ on - slope @ (shared + own)
+    paid = numbers.cpu_price @ cpu + numbers.spectrum_price * (cp.sum(uplink) + multicast)
+    constraints = [
+        budget,
+        coupling,
+        _product_over(tau, multicast, np.sqrt(numbers.multicast)),
+        own >= training + upload,
+        _product_over(training, cpu, cp.multiply(np.sqrt(numbers.work), on)),
+        _product_over(upload, uplink, cp.multiply(np.sqrt(numbers.need), on)),
+        cpu <= on,
+        own >= cp.multiply(low, on),
+        own <= cp.multiply(high, on),
+        shared >= delay_low * on,
+        delay >= rise * tau + start,
+        tau >= tau_low,
+        tau <= tau_high,
+        on >= 1.0 - off_max,
+        on <= on_max,
+    ]
+    return CompiledCone(
+        cp.Problem(cp.Maximize(earned - paid / scale), constraints),
+        parameters={
+            "level": level,
+            "slope": slope,
+            "low": low,
+            "high": high,
+            "off_max": off_max,
+            "on_max": on_max,
+            "delay_low": delay_low,
+            "delay_high": delay_high,
+            "tau_low": tau_low,
+            "tau_high": tau_high,
+            "rise": rise,
+            "start": start,
+        },
+        variables={"on": on, "own": own, "tau": tau, "delay": delay, "uplink": uplink, "cpu": cpu, "multicast": multicast},
+        rows={"budget": budget, "coupling": coupling},
+    )
+
+
+def _product_over(left: cp.Variable, right: cp.Variable, root: cp.Expression | Floats) -> cp.Constraint:
+    """left x right >= root^2 with both >= 0, as a second-order cone, entry by entry."""
+    if left.ndim == 0:
+        return cp.SOC(left + right, cp.hstack([2.0 * root, left - right]))
+    return cp.SOC(left + right, cp.vstack([2.0 * root, left - right]), axis=0)

@@ -1,0 +1,411 @@
+r"""Local part: boxes of (tau, own delays, on or off), their proved bounds, tightening, branching and incumbents.
+
+A node is an interval of tau on which Q(tau) is one smooth piece (a level of the floor, one side of the queue's kink), and for each
+head an interval of its own delay t_j = a_j/f_j + d_j/u_j and whether it may be off or on. The cone program of ``local_cone`` gives
+prices: pi of the budget, n_j of head j's view of the shared delay. For ANY pi, n >= 0 weak duality proves
+
+    bound = pi + max_tau [-(p + pi) M/tau - sum_j n_j Q(tau)]
+               + sum_j max( n_j Q_high  (off),   max over Q in {Q_low, Q_high} of n_j Q + peak_j(Q)  (on) ),
+
+where a head on is convex in its copy Q_j of the shared delay, hence best at an end, and peak_j is the safe bound of ``earner``. So
+an inexact solve costs tightness, never truth. The term of tau is concave: it lies under its tangent anywhere.
+What earns less than its maximum by more than (bound - incumbent) cannot be in a better solution: it is cut off (FBBT).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...arrays import Booleans, Floats
+from ...decision import LocalDecision
+from ...local_equations import ADAPTATION_SLOPE, evaluate_local
+from ...local_reduction import recover_local, reduce_local
+from ...result import Deadline
+from ...snapshot import LocalPart
+from .conic import CompiledCone, ConicSolution
+from .earner import Earners, Peaks, kept, peaks
+from .lines import between, secant, tangent, without
+from .local_cone import TANGENTS, LocalNumbers, compile_local
+
+# Delays beyond ln(1/FAINT)/A are not followed: a head there earns at most FAINT of its worth, which every bound includes.
+FAINT = 1e-12
+# Ends of pieces are moved outward by this fraction, so that rounding in the floor cannot hide a tau from both neighbours.
+OUTWARD = 1e-12
+# A decision stays this fraction below a level's right end, where the next level begins.
+STEP_BACK = 4e-12
+MOST_PIECES = 200
+# How far along an infeasible program's ray of prices a proof is sought, in multiples of the largest worth.
+RAY = (0.1, 1.0, 10.0, 100.0, 1e4)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Q(tau) = start + rise tau (+ 2.84 tau ln(load tau) when curved) for tau in [left, right]."""
+
+    left: float
+    right: float
+    rise: float
+    start: float
+    curved: bool
+    load: float
+
+    def delay(self, tau: float) -> float:
+        """Q(tau) [s]."""
+        bend = ADAPTATION_SLOPE * tau * math.log(self.load * tau) if self.curved and tau > 0.0 else 0.0
+        return max(0.0, self.start + self.rise * tau + bend)
+
+    def slope(self, tau: float) -> float:
+        """Q'(tau)."""
+        return self.rise + (ADAPTATION_SLOPE * (math.log(self.load * tau) + 1.0) if self.curved else 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class LocalNode:
+    """tau in [left, right] within ``piece``; own delays in [low, high] [J]; may_off, may_on [J]; bound proved so far."""
+
+    piece: Piece
+    left: float
+    right: float
+    low: Floats
+    high: Floats
+    may_off: Booleans
+    may_on: Booleans
+    bound: float
+
+
+class LocalTree:
+    """What ``search`` needs of the local part. decision, objective: the best found; tail: bound of what no node covers."""
+
+    def __init__(self, part: LocalPart) -> None:
+        self.part = part
+        self.reduced = reduce_local(part)
+        self.numbers = LocalNumbers.of(self.reduced)
+        count = part.layout.ap.size
+        self.decision: LocalDecision = recover_local(part, math.inf, np.zeros(count), np.zeros(count))
+        self.objective = float(evaluate_local(part, self.decision).utility)
+        self.horizon = math.log(1.0 / FAINT) / self.numbers.decay
+        self.faint = FAINT * float(self.numbers.worth.sum())
+        self.trivial_bound = float(self.numbers.worth.sum()) * (1.0 + 1e-12) + self.faint
+        self._cone: CompiledCone | None = None
+
+    @property
+    def solves(self) -> int:
+        """Cone programs solved so far."""
+        return 0 if self._cone is None else self._cone.solves
+
+    # -- roots -----------------------------------------------------------------------------------------------------
+
+    def roots(self) -> tuple[list[LocalNode], float]:
+        """Nodes that cover every decision which earns anything, and the bound of all others."""
+        numbers = self.numbers
+        count = len(numbers.worth)
+        if count == 0:
+            return [], 0.0
+        nodes: list[LocalNode] = []
+        tail = self.faint
+        everyone, nothing = np.ones(count, dtype=np.bool_), np.zeros(count)
+        for piece in self._pieces():
+            node = LocalNode(
+                piece,
+                piece.left,
+                piece.right,
+                numbers.work * (1.0 - OUTWARD),
+                np.full(count, self.horizon),
+                everyone,
+                everyone,
+                math.inf,
+            )
+            left = replace(node, right=piece.left)
+            node = replace(node, bound=self._lagrangian(node, 0.0, nothing).total)
+            # Q grows with tau: what heads earn with tau at this piece's left end covers this and all later pieces.
+            alone = float(self._lagrangian(left, 0.0, nothing).heads.sum()) + self.faint
+            if len(nodes) >= MOST_PIECES or alone <= 2.0 * self.faint:
+                tail = alone
+                break
+            nodes.append(node)
+        return nodes, tail
+
+    def _pieces(self):  # noqa: ANN202
+        r = self.reduced
+        least = self.numbers.multicast * (1.0 - OUTWARD)
+        if least <= 0.0:
+            yield Piece(0.0, 0.0, 0.0, 0.0, False, r.load_rate)
+            return
+        kink = r.queue_relief / r.queue_slope if r.queue_slope > 0.0 else math.inf
+        left, level = least, 0
+        if r.stepped:
+            level = max(0, math.floor(ADAPTATION_SLOPE * math.log(left * r.load_rate)))
+        while True:
+            if r.stepped:
+                right = math.exp((level + 1) / ADAPTATION_SLOPE) / r.load_rate
+            else:
+                right = 1.0 / r.load_rate if left < (1.0 - OUTWARD) / r.load_rate else 2.0 * left
+            queued = left >= kink * (1.0 - 2.0 * OUTWARD)
+            level_ends = queued or right <= kink
+            right = right if level_ends else kink
+            right *= 1.0 + OUTWARD
+            rise, start = (r.queue_slope, -r.queue_relief) if queued else (0.0, 0.0)
+            if right > left:
+                curved = not r.stepped and left >= (1.0 - 2.0 * OUTWARD) / r.load_rate
+                yield Piece(left, right, rise + level, start, curved, r.load_rate)
+                left = right * (1.0 - 2.0 * OUTWARD)
+            if r.stepped and level_ends:
+                level += 1
+
+    # -- bound -----------------------------------------------------------------------------------------------------
+
+    def _lagrangian(self, node: LocalNode, price: float, views: Floats) -> _Dual:
+        n = self.numbers
+        views = np.where(node.may_on, views, 0.0)
+        total = float(views.sum())
+        delays = np.array([node.piece.delay(node.left), node.piece.delay(node.right)]) + [0.0, 1e-300]
+        count = len(n.worth)
+        paid = n.spectrum_price + price
+        earners = Earners(
+            worth=np.concatenate([n.worth * math.exp(-n.decay * q) for q in delays]),
+            decay=n.decay,
+            cost=np.tile(paid * n.need, 2)[:, None],
+            weight=np.ones((2 * count, 1)),
+            cap=np.full((2 * count, 1), np.inf),
+            cpu=np.tile(n.cpu_price * n.work, 2),
+            fastest=np.tile(n.work * (1.0 - OUTWARD), 2),
+            low=np.tile(node.low, 2),
+            high=np.where(np.tile(node.may_on, 2), np.tile(node.high, 2), -1.0),
+        )
+        found = peaks(earners)
+        offset = np.repeat(delays, count) * np.tile(views, 2)
+        on = (found.best + offset).reshape(2, count)
+        off = np.where(node.may_off, views * delays[1], -np.inf)
+        heads = np.maximum(on.max(axis=0), off)
+        term, where = _concave_top(node, paid * n.multicast, total)
+        size = price + float(np.abs(heads).sum()) + abs(term)
+        bound = price + term + float(heads.sum()) + self.faint + 1e-12 * size
+        return _Dual(bound, heads, on, off, found, offset, delays, term, where, paid * n.multicast, total)
+
+    def tightened(self, node: LocalNode, dual: _Dual) -> LocalNode | None:
+        """The node without what cannot beat the incumbent; None when nothing is left."""
+        if min(node.bound, dual.total) <= self.objective:
+            return None
+        room = max(dual.total - self.objective, 0.0)
+        count = len(dual.heads)
+        least = dual.heads - room
+        low, high, any_left = kept(dual.found, np.tile(least, 2) - dual.offset)
+        any_left = any_left.reshape(2, count)
+        low = np.where(any_left, low.reshape(2, count), np.inf).min(axis=0)
+        high = np.where(any_left, high.reshape(2, count), -np.inf).max(axis=0)
+        may_on = node.may_on & any_left.any(axis=0)
+        may_off = node.may_off & (dual.off >= least)
+        if not (may_on | may_off).all():
+            return None
+        low, high = np.where(may_on, low, node.low), np.where(may_on, high, node.high)
+        left, right = _concave_level(node, dual, dual.term - room)
+        return replace(
+            node,
+            left=left,
+            right=right,
+            low=np.maximum(low, node.low),
+            high=np.minimum(high, node.high),
+            may_on=may_on,
+            may_off=may_off,
+            bound=min(node.bound, dual.total),
+        )
+
+    def size(self, node: LocalNode) -> float:
+        """Lengths of the intervals of delay [s], open choices, and the interval of tau relative to its end, per head."""
+        both = float((node.may_on & node.may_off).sum())
+        return (
+            float((node.high - node.low)[node.may_on].sum())
+            + both
+            + len(node.low) * (node.right - node.left) / max(node.right, 1e-300)
+        )
+
+    # -- one node --------------------------------------------------------------------------------------------------
+
+    def relaxed(self, node: LocalNode, deadline: Deadline) -> ConicSolution | None:
+        n = self.numbers
+        delays = node.piece.delay(node.left), node.piece.delay(node.right)
+        level, slope = secant(n.decay, delays[0] + node.low, delays[1] + node.high)
+        found = self._cone_program().solve(self._numbers_of(node, level, slope), seconds=deadline.limit - deadline.elapsed)
+        return found if found.usable else None
+
+    def proved(self, node: LocalNode, found: ConicSolution) -> _Dual:
+        """The best bound that these duals prove; those of an infeasible program are a ray, followed as far as it helps."""
+        price, views = float(found.duals["budget"][0]), found.duals["coupling"]
+        scale = float(self.numbers.worth.max())
+        if not found.infeasible:
+            return self._lagrangian(node, price * scale, views * scale)
+        scale /= max(price, float(views.max()), 1e-300)
+        along = (self._lagrangian(node, price * scale * far, views * scale * far) for far in RAY)
+        return min(along, key=lambda dual: dual.total)
+
+    def _cone_program(self) -> CompiledCone:
+        if self._cone is None:
+            self._cone = compile_local(self.numbers)
+        return self._cone
+
+    def _numbers_of(self, node: LocalNode, level: Floats, slope: Floats) -> dict[str, Floats | float]:
+        weight = self.numbers.worth / self.numbers.worth.max()
+        at = np.linspace(node.left, node.right, TANGENTS)
+        rise = np.array([node.piece.slope(t) if t > 0.0 else 0.0 for t in at])
+        start = np.array([node.piece.delay(t) for t in at]) - rise * at
+        return {
+            "level": weight * level,
+            "slope": weight * slope,
+            "low": node.low,
+            "high": node.high,
+            "off_max": node.may_off.astype(np.float64),
+            "on_max": node.may_on.astype(np.float64),
+            "delay_low": node.piece.delay(node.left),
+            "delay_high": node.piece.delay(node.right),
+            "tau_low": node.left,
+            "tau_high": node.right,
+            "rise": rise,
+            "start": start,
+        }
+
+    def halves(self, node: LocalNode, values: dict[str, Floats] | None) -> list[LocalNode]:
+        """Cut where the relaxed point gains most over the truth: a head half on, a delay under its secant, tau."""
+        n = self.numbers
+        delays = node.piece.delay(node.left), node.piece.delay(node.right)
+        if values is None:
+            on = np.where(node.may_on, np.where(node.may_off, 0.5, 1.0), 0.0)
+            own, shared, tau = 0.5 * (node.low + node.high), 0.5 * (delays[0] + delays[1]), 0.5 * (node.left + node.right)
+        else:
+            on = np.clip(values["on"], 0.0, 1.0)
+            own = np.clip(values["own"] / np.maximum(on, 1e-9), node.low, node.high)
+            tau = float(np.clip(values["tau"][0], node.left, node.right))
+            shared = node.piece.delay(tau)
+        level, slope = secant(n.decay, node.low, node.high)
+        cut_own = n.worth * math.exp(-n.decay * shared) * on * (level - slope * own - np.exp(-n.decay * own))
+        cut_on = (
+            n.worth * np.exp(-n.decay * (shared + own)) * np.where(node.may_on & node.may_off, np.minimum(on, 1.0 - on), 0.0)
+        )
+        level, slope = secant(n.decay, np.array(delays[:1]), np.array(delays[1:]))
+        lost = float((level - slope * shared)[0]) - math.exp(-n.decay * shared)
+        cut_tau = float((n.worth * on * np.exp(-n.decay * own)).sum()) * lost
+        j, k = int(cut_own.argmax()), int(cut_on.argmax())
+        if cut_on[k] > max(cut_own[j], cut_tau, 0.0):
+            return [replace(node, may_on=without(node.may_on, k)), replace(node, may_off=without(node.may_off, k))]
+        if cut_tau >= cut_own[j] and node.right > node.left * (1.0 + 1e-9):
+            middle = between(node.left, node.right, tau)
+            return [replace(node, right=middle), replace(node, left=middle)]
+        middle = between(float(node.low[j]), float(node.high[j]), float(own[j]))
+        lower, upper = node.high.copy(), node.low.copy()
+        lower[j] = upper[j] = middle
+        return [replace(node, high=lower), replace(node, low=upper)]
+
+    # -- incumbents ------------------------------------------------------------------------------------------------
+
+    def attempt(self, node: LocalNode, values: dict[str, Floats], deadline: Deadline) -> None:
+        """Round the relaxed point and climb: solve with tangents of exp at the last delays, who is on held fixed."""
+        n = self.numbers
+        on = (values["on"] > 0.5) & node.may_on | ~node.may_off
+        if not on.any():
+            return
+        tau, own = float(values["tau"][0]), values["own"] / np.maximum(values["on"], 0.5)
+        right = node.piece.right * (1.0 - STEP_BACK)
+        inside = replace(
+            node,
+            left=min(node.piece.left * (1.0 + 2.0 * OUTWARD), right),
+            right=right,
+            low=np.zeros(len(on)),
+            high=np.full(len(on), 2.0 * self.horizon),
+            may_on=on,
+            may_off=~on,
+        )
+        earned = self._offer(inside, values, on)
+        for _ in range(40):
+            if earned < self.objective - 0.5 * max(node.bound - self.objective, 0.0) or deadline.passed:
+                return
+            level, slope = tangent(n.decay, node.piece.delay(tau) + own)
+            found = self._cone_program().solve(
+                self._numbers_of(inside, level, slope), seconds=deadline.limit - deadline.elapsed
+            )
+            if not found.usable:
+                return
+            tau, own = float(np.clip(found.values["tau"][0], inside.left, inside.right)), found.values["own"]
+            again = self._offer(inside, found.values, on)
+            if again <= earned + 1e-8 * abs(earned):
+                return
+            earned = again
+
+    def _offer(self, inside: LocalNode, values: dict[str, Floats], on: Booleans) -> float:
+        """Evaluate the decision with this point's shares; keep it if it is the best."""
+        n, part = self.numbers, self.part
+        tau = float(np.clip(values["tau"][0], inside.left, inside.right))
+        left = 1.0 - (n.multicast / tau if tau > 0.0 else 0.0)
+        if not left > 0.0:
+            return -math.inf
+        shares = np.where(on, np.maximum(values["uplink"], 1e-12), 0.0)
+        shares *= min(1.0, left * (1.0 - 1e-13) / max(float(shares.sum()), 1e-300))
+        uplink, cpu = np.zeros(part.layout.ap.size), np.zeros(part.layout.ap.size)
+        heads = n.heads.astype(np.int64)
+        uplink[heads] = shares * part.subchannels_max
+        cpu[heads] = np.where(on, np.clip(values["cpu"], 0.0, 1.0), 0.0) * part.cpu_max_hz[heads]
+        decision = recover_local(part, tau, uplink, cpu)
+        earned = evaluate_local(part, decision)
+        if earned.violation > 1e-10:
+            return -math.inf
+        if earned.utility > self.objective:
+            self.objective, self.decision = float(earned.utility), decision
+        return float(earned.utility)
+
+
+@dataclass(frozen=True, eq=False)
+class _Dual:
+    """A Lagrangian bound and what it is made of: total; heads [J]; on [2, J] by end of Q; off [J]; the cells and their offset
+    n_j Q; Q at both ends; the term of tau, where it is largest, and its numbers paid M and sum of views."""
+
+    total: float
+    heads: Floats
+    on: Floats
+    off: Floats
+    found: Peaks
+    offset: Floats
+    delays: Floats
+    term: float
+    where: float
+    multicast: float
+    views: float
+
+
+def _concave(node: LocalNode, multicast: float, views: float, tau: float) -> tuple[float, float]:
+    """-multicast/tau - views Q(tau) and its derivative."""
+    if tau <= 0.0:
+        return 0.0, 0.0
+    return -multicast / tau - views * node.piece.delay(tau), multicast / tau**2 - views * node.piece.slope(tau)
+
+
+def _concave_top(node: LocalNode, multicast: float, views: float) -> tuple[float, float]:
+    """Upper bound of the term of tau over the node (the tangent at a near-stationary point) and that point."""
+    low, high = node.left, node.right
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if _concave(node, multicast, views, middle)[1] > 0.0:
+            low = middle
+        else:
+            high = middle
+    at = low if _concave(node, multicast, views, node.right)[1] <= 0.0 else node.right
+    value, slope = _concave(node, multicast, views, at)
+    return value + max(slope * (node.right - at), slope * (node.left - at), 0.0), at
+
+
+def _concave_level(node: LocalNode, dual: _Dual, least: float) -> tuple[float, float]:
+    """Interval of tau outside which the term of tau is below ``least``."""
+    ends: list[float] = []
+    for end in (node.left, node.right):
+        outside, inside = end, dual.where
+        if _concave(node, dual.multicast, dual.views, end)[0] >= least:
+            ends.append(end)
+            continue
+        for _ in range(40):
+            middle = 0.5 * (outside + inside)
+            if _concave(node, dual.multicast, dual.views, middle)[0] >= least:
+                inside = middle
+            else:
+                outside = middle
+        ends.append(outside)
+    return ends[0], ends[1]

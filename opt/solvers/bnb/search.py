@@ -1,0 +1,144 @@
+"""Best-bound search over the boxes of one part: relax, prove, tighten, branch."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from ...arrays import Floats
+from ...result import Deadline
+from .conic import ConicSolution
+
+# A box is relaxed again at most this often, as long as tightening leaves at most SHRINK of its size.
+ROUNDS = 4
+SHRINK = 0.8
+
+
+class Node(Protocol):
+    """A box of decisions and the bound proved for it."""
+
+    @property
+    def bound(self) -> float:
+        """Upper bound of what any decision in the box earns."""
+        ...
+
+
+class Proof(Protocol):
+    """A proved bound and whatever tightening needs of it."""
+
+    @property
+    def total(self) -> float:
+        """The bound."""
+        ...
+
+
+NodeT = TypeVar("NodeT", bound=Node)
+
+
+class Tree(Protocol[NodeT]):
+    """One part: how its boxes are relaxed, bounded, tightened, cut and rounded. It keeps the best decision found."""
+
+    decision: Any
+    objective: float
+
+    @property
+    def solves(self) -> int:
+        """Cone programs solved so far."""
+        ...
+
+    def roots(self) -> tuple[list[NodeT], float]:
+        """Boxes that cover the part's decisions, and the bound of those they leave out."""
+        ...
+
+    def relaxed(self, node: NodeT, deadline: Deadline) -> ConicSolution | None:
+        """The relaxation's answer; None when it gave no numbers."""
+        ...
+
+    def proved(self, node: NodeT, found: ConicSolution) -> Proof:
+        """The bound that the answer's duals prove; true for any duals."""
+        ...
+
+    def tightened(self, node: NodeT, proof: Any) -> NodeT | None:
+        """The box with the proved bound and without what cannot beat the incumbent; None: nothing is left."""
+        ...
+
+    def size(self, node: NodeT) -> float:
+        """How much freedom the box has."""
+        ...
+
+    def halves(self, node: NodeT, values: dict[str, Floats] | None) -> list[NodeT]:
+        """Boxes that cover the box, cut where the relaxed point (None: unknown) gains most over the truth."""
+        ...
+
+    def attempt(self, node: NodeT, values: dict[str, Floats], deadline: Deadline) -> None:
+        """Look for a better decision near the relaxed point."""
+        ...
+
+
+@dataclass
+class Search:
+    """Best-bound search of one tree. bound: proved for the whole part; nodes: boxes expanded so far; kept: boxes that were cut no
+    further, because nothing was left to cut: their bound stands."""
+
+    tree: Tree[Any]
+    bound: float
+    nodes: int = 0
+    kept: float = -float("inf")
+    _queue: list[tuple[float, int, Any]] = field(default_factory=list[tuple[float, int, Any]])
+    _pushed: int = 0
+
+    def start(self, deadline: Deadline) -> None:
+        """Prove the roots; without time left the bound stays what it was."""
+        if deadline.passed:
+            self.kept = self.bound
+            return
+        roots, self.kept = self.tree.roots()
+        self._push(roots)
+        self._update()
+
+    @property
+    def done(self) -> bool:
+        """Whether no box is left that could raise the incumbent above what is kept."""
+        return not self._queue or -self._queue[0][0] <= max(self.kept, self.tree.objective)
+
+    def step(self, tolerance: float, deadline: Deadline) -> None:
+        """Replace the box with the largest bound by what is left of it. Boxes within ``tolerance`` of the incumbent stay whole."""
+        _, _, node = heapq.heappop(self._queue)
+        self.nodes += 1
+        children = self._expand(node, tolerance, deadline)
+        if children is None:
+            self.kept = max(self.kept, node.bound)
+        else:
+            self._push(children)
+        self._update()
+
+    def _push(self, nodes: list[Any]) -> None:
+        for node in nodes:
+            if node.bound > self.tree.objective:
+                self._pushed += 1
+                heapq.heappush(self._queue, (-node.bound, self._pushed, node))
+
+    def _update(self) -> None:
+        top = -self._queue[0][0] if self._queue else -float("inf")
+        self.bound = min(self.bound, max(top, self.kept, self.tree.objective))
+
+    def _expand(self, node: Any, tolerance: float, deadline: Deadline) -> list[Any] | None:
+        tree, values = self.tree, None
+        for _ in range(ROUNDS):
+            found = tree.relaxed(node, deadline)
+            if found is None:
+                break
+            proof = tree.proved(node, found)
+            before, node = node, tree.tightened(node, proof)
+            if node is None:
+                return []
+            if found.infeasible:
+                break
+            values = found.values
+            tree.attempt(node, values, deadline)
+            if node.bound <= tree.objective + tolerance or deadline.passed:
+                return [node]
+            if tree.size(node) > SHRINK * tree.size(before):
+                break
+        return tree.halves(node, values) or None
