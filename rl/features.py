@@ -108,8 +108,8 @@ def head_features(part: LocalPart, device: torch.device) -> HeadFeatures:
 
 def committee_features(part: GlobalPart, device: torch.device) -> CommitteeFeatures:
     """Logarithms of needs, in subchannel seconds. Per delegate: sending the block to all, the reply (a manager, which does not
-    reply: sending), cycles, CPU, whether it is the manager. Per AP: its request. Per committee: requests of psi average APs, the
-    committee's total (below), block size, manager's sending, delegates' sending, total cycles, capacity per AP."""
+    reply: sending), cycles, CPU, whether it is the manager. Per AP: its request. Per committee: requests of psi average APs,
+    the committee's total (below), block size, manager's sending, delegates' sending, total cycles, capacity per AP."""
     real = part.layout.is_delegate
     send, reply, request = sending_need(part), link_needs(part)[..., 0], request_needs(part)
     is_manager = np.arange(real.shape[-1]) == 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +14,12 @@ from .advantages import gae, share_credit
 from .distributions import Hybrid, Latents
 from .features import CommitteeFeatures, HeadFeatures
 from .mappo_settings import MappoSettings, TeamSettings
+from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
 from .value_normalisation import ValueNormaliser
 
 Features = HeadFeatures | CommitteeFeatures
+Actor = LocalActor | GlobalActor
+Critic = LocalCritic | GlobalCritic
 
 
 def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
@@ -63,10 +66,8 @@ class TeamRecord:
 class Learner:
     """One team's networks, optimisers and value normaliser."""
 
-    def __init__(
-        self, actor: nn.Module, critic: nn.Module, settings: MappoSettings, team: TeamSettings, device: torch.device
-    ) -> None:
-        self.actor, self.critic = actor, critic
+    def __init__(self, actor: Actor, critic: Critic, settings: MappoSettings, team: TeamSettings, device: torch.device) -> None:
+        self.actor, self.critic = actor.to(device), critic.to(device)
         self.settings, self.team = settings, team
         self.normaliser = ValueNormaliser(settings.value_decay).to(device)
         self.optimiser = torch.optim.Adam(
@@ -165,10 +166,30 @@ class Learner:
         figures = torch.stack([policy_loss, value_loss, clipped, kl, norm]).detach().cpu()
         return figures, {name: value.detach().cpu() for name, value in entropies.items()}
 
-    def modules(self) -> dict[str, nn.Module]:
-        """What has tensors to keep."""
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that changes in training, by name: weights, scales, normaliser, and the optimiser's moments."""
+        found: dict[str, Tensor] = {}
+        for part, module in self._modules().items():
+            found |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
+        for place, state in self.optimiser.state_dict()["state"].items():
+            found |= {f"optimiser.{place}.{name}": tensor for name, tensor in state.items()}
+        return found
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from ``tensors()`` of another learner with the same settings."""
+        for part, module in self._modules().items():
+            module.load_state_dict(below(part, tensors))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in below("optimiser", tensors).items():
+            place, _, kind = name.partition(".")
+            moments.setdefault(int(place), {})[kind] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+    def _modules(self) -> dict[str, nn.Module]:
         return {"actor": self.actor, "critic": self.critic, "normaliser": self.normaliser}
 
-    def moments(self) -> dict[str, Any]:
-        """The optimiser's state."""
-        return self.optimiser.state_dict()
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with ``prefix.``, without it."""
+    return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}

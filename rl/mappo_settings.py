@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
 
 from ..opt.errors import InputError
-from .networks import GLOBAL_HEADS, LOCAL_HEADS
 
 Device = Literal["cpu", "cuda", "auto"]
+
+# Action heads of an AP and of a manager; ``networks`` and ``teams`` say what each means.
+LOCAL_HEADS = ("uplink", "multicast", "cpu")
+DISCRETE = ("serve", "bid")
+COMMON = ("appetite", "spread", "manager", "request", "reply", "pace")
+PER_DELEGATE = ("share", "speed")
+GLOBAL_HEADS = (*DISCRETE, *COMMON, *PER_DELEGATE)
 
 
 @dataclass(frozen=True)
 class TeamSettings:
-    """Of one team. Log standard deviations and entropy coefficients are per action head (names in ``networks``)."""
+    """Of one team. Log standard deviations and entropy coefficients are per action head (see the names above)."""
 
-    hidden: int = 64
+    hidden: int = 32
     learning_rate: float = 3e-3
     """At the start; falls linearly to ``final_learning_rate`` of it."""
     final_learning_rate: float = 0.05
@@ -35,15 +41,18 @@ class TeamSettings:
     """Entropy coefficient per action head; heads not named have 0."""
 
 
+def _each(heads: Iterable[str], value: float) -> dict[str, float]:
+    return dict.fromkeys(heads, value)
+
+
 LOCAL_DEFAULTS = TeamSettings(
-    log_std_start=dict.fromkeys(LOCAL_HEADS, -1.0),
-    log_std_end=dict.fromkeys(LOCAL_HEADS, -2.5),
+    log_std_start=_each(LOCAL_HEADS, -1.0),
+    log_std_end=_each(LOCAL_HEADS, -2.5),
 )
-COMMON = ("appetite", "spread", "manager", "request", "reply", "pace")
 GLOBAL_DEFAULTS = TeamSettings(
     learning_rate=1e-3,
-    log_std_start=dict.fromkeys(COMMON, -1.5) | {"share": -3.5, "speed": -3.5},
-    log_std_end=dict.fromkeys(COMMON, -2.5) | {"share": -4.5, "speed": -4.5},
+    log_std_start=_each(COMMON, -1.5) | _each(PER_DELEGATE, -3.5),
+    log_std_end=_each(COMMON, -2.5) | _each(PER_DELEGATE, -4.5),
     entropy={"serve": 0.003, "bid": 0.001},
 )
 
@@ -75,7 +84,7 @@ class MappoSettings:
         _require(_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
         _require(self.device in ("cpu", "cuda", "auto"), "device", self.device, "cpu, cuda or auto")
         _check_team(self.local, "local", LOCAL_HEADS, discrete=())
-        _check_team(self.global_, "global_", GLOBAL_HEADS, discrete=("serve", "bid"))
+        _check_team(self.global_, "global_", GLOBAL_HEADS, discrete=DISCRETE)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -83,19 +92,28 @@ class MappoSettings:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MappoSettings:
-        """From plain data; InputError for unknown fields and impossible values."""
-        plain = dict(data)
-        for team in ("local", "global_"):
-            if isinstance(plain.get(team), Mapping):
-                plain[team] = _known(TeamSettings, plain[team], f"{team}.")
-        return _known(cls, plain, "")
+        """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
+        return _changed(cls(), data, "")
 
 
-def _known(kind: type, data: Mapping[str, Any], prefix: str) -> Any:
-    names = [each.name for each in fields(kind)]
-    for name in data:
+Settings = TypeVar("Settings", TeamSettings, MappoSettings)
+
+
+def _changed(settings: Settings, changes: Mapping[str, Any], prefix: str) -> Settings:
+    names = [each.name for each in fields(settings)]
+    given: dict[str, Any] = {}
+    for name, value in changes.items():
         _require(name in names, f"{prefix}{name}", "not a field", f"one of {', '.join(names)}")
-    return kind(**data)
+        present = getattr(settings, name)
+        if isinstance(present, (TeamSettings, Mapping)):
+            _require(isinstance(value, Mapping), f"{prefix}{name}", value, "a mapping")
+        if isinstance(present, TeamSettings):
+            given[name] = _changed(present, value, f"{prefix}{name}.")
+        elif isinstance(present, Mapping):
+            given[name] = {**present, **value}
+        else:
+            given[name] = value
+    return replace(settings, **given)
 
 
 def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, discrete: tuple[str, ...]) -> None:
@@ -126,8 +144,7 @@ def _is_count(value: object) -> bool:
 
 
 def _within(value: object, low: float, high: float) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return is_number and low <= value <= high
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:

@@ -18,7 +18,6 @@ from .features import (
     CPU_MAX,
     DELEGATE_CPU,
     MULTICAST,
-    REPLY,
     REQUESTS,
     SEND,
     TOTAL,
@@ -28,8 +27,8 @@ from .features import (
     CommitteeFeatures,
     HeadFeatures,
 )
+from .mappo_settings import LOCAL_HEADS, TeamSettings
 
-LOCAL_HEADS = ("uplink", "multicast", "cpu")
 # Logits move further than logarithms of shares before they matter.
 GAIN = 5.0
 # Gain of an actor's last layer: it starts at its starting point, but for this.
@@ -119,11 +118,12 @@ class HeadEncoder(nn.Module):
 class LocalActor(nn.Module):
     """Per cluster head: log uplink share, log multicast share, logit of the CPU fraction; one network for all heads."""
 
-    def __init__(self, features: int, hidden: int, spreads: Spreads) -> None:
+    def __init__(self, features: int, team: TeamSettings) -> None:
         super().__init__()
+        hidden = team.hidden
         self.encoder = HeadEncoder(features, hidden)
         self.offset = PerSlot(hidden, hidden, hidden, len(LOCAL_HEADS))
-        self.spreads = spreads
+        self.spreads = Spreads(team.log_std_start, team.log_std_end)
 
     def forward(self, inputs: HeadFeatures) -> Hybrid:
         """The hybrid distribution of every AP, slots = its heads."""
@@ -200,13 +200,14 @@ class GlobalActor(nn.Module):
     (``share``, ``speed``). ``teams.global_action`` puts the heads together.
     """
 
-    def __init__(self, features: tuple[int, int, int], hidden: int, spreads: Spreads) -> None:
+    def __init__(self, features: tuple[int, int, int], team: TeamSettings) -> None:
         super().__init__()
+        hidden = team.hidden
         self.encoder = CommitteeEncoder(features, hidden)
         self.trunk = mlp(3 * hidden, hidden, 7, out_gain=SMALL)
         self.bid = PerSlot(hidden, 3 * hidden, hidden, 1)
         self.deviation = PerSlot(hidden, 3 * hidden, hidden // 2, 2)
-        self.spreads = spreads
+        self.spreads = Spreads(team.log_std_start, team.log_std_end)
 
     def forward(self, inputs: CommitteeFeatures) -> Hybrid:
         """The hybrid distribution of every manager."""

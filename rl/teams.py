@@ -13,7 +13,7 @@ from .actions import GlobalAction, LocalAction
 from .distributions import Hybrid, Latents
 from .features import REPLY, SEND, CommitteeFeatures, HeadFeatures
 from .mappo_settings import TeamSettings
-from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic, Spreads, Standardise
+from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic, Standardise
 
 # Shares are exponentials of normal draws; a stray one must stay a number.
 LARGEST_LOG_SHARE = 10.0
@@ -24,7 +24,7 @@ LARGEST_SCORE = 100.0
 def local_networks(calibration: HeadFeatures, team: TeamSettings) -> tuple[LocalActor, LocalCritic]:
     """Fresh networks of the AP team, their feature scales fitted on the calibration epochs."""
     width = calibration.values.shape[-1]
-    actor = LocalActor(width, team.hidden, Spreads(team.log_std_start, team.log_std_end))
+    actor = LocalActor(width, team)
     critic = LocalCritic(width, team.hidden)
     rows = calibration.values[:, calibration.is_head > 0].flatten(0, -2)
     for network in (actor, critic):
@@ -36,7 +36,7 @@ def global_networks(calibration: CommitteeFeatures, team: TeamSettings) -> tuple
     """Fresh networks of the manager team, their feature scales fitted on the calibration epochs."""
     parts = (calibration.committee, calibration.delegate, calibration.access)
     widths = (parts[0].shape[-1], parts[1].shape[-1], parts[2].shape[-1])
-    actor = GlobalActor(widths, team.hidden, Spreads(team.log_std_start, team.log_std_end))
+    actor = GlobalActor(widths, team)
     critic = GlobalCritic(widths, team.hidden)
     rows = (
         parts[0].flatten(0, -2),

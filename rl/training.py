@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..opt.errors import InputError
 from .actions import Action
-from .environment import Environment
+from .environment import Environment, EnvironmentState
 from .features import committee_features, head_features
-from .mappo import Learner, TeamRecord
+from .mappo import Learner, TeamRecord, below
 from .mappo_policy import MappoPolicy
 from .mappo_settings import Device, MappoSettings
+from .networks import GlobalActor, LocalActor
 from .observation import Observation
 from .teams import global_action, global_networks, local_action, local_networks
+from .threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,17 @@ class UpdateRecord:
     reward_global: float
     local: TeamRecord
     global_: TeamRecord
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerState:
+    """A run between two updates: tensors by name (weights, normalisers, moments, the generator), the environment, counters."""
+
+    tensors: dict[str, Tensor]
+    environment: EnvironmentState
+    updates: int
+    seconds: float
+    agent_steps: int
 
 
 class Trainer:
@@ -56,16 +68,15 @@ class Trainer:
             torch.manual_seed(seed)
             local = local_networks(head_features(twin.local, torch.device("cpu")), settings.local)
             global_ = global_networks(committee_features(twin.global_, torch.device("cpu")), settings.global_)
-        self.local = self._learner(*local, settings.local)
-        self.global_ = self._learner(*global_, settings.global_)
-
-    def _learner(self, actor: nn.Module, critic: nn.Module, team: Any) -> Learner:
-        return Learner(actor.to(self.device), critic.to(self.device), self.settings, team, self.device)
+        self.local = Learner(*local, settings, settings.local, self.device)
+        self.global_ = Learner(*global_, settings, settings.global_, self.device)
 
     @property
     def policy(self) -> MappoPolicy:
         """Acts with the present weights (not a copy)."""
         local, global_ = self.local.actor, self.global_.actor
+        assert isinstance(local, LocalActor)
+        assert isinstance(global_, GlobalActor)
         return MappoPolicy(local, global_, self.device)
 
     @property
@@ -73,6 +84,7 @@ class Trainer:
         """All updates done."""
         return self.updates >= self.settings.updates
 
+    @one_thread()
     def update(self) -> UpdateRecord:
         """Roll out, update both teams."""
         started = time.perf_counter()
@@ -109,6 +121,51 @@ class Trainer:
             local=record_local,
             global_=record_global,
         )
+
+    def state(self) -> TrainerState:
+        """All that the run's future depends on (a copy)."""
+        tensors = {f"local.{name}": tensor for name, tensor in self.local.tensors().items()}
+        tensors |= {f"global.{name}": tensor for name, tensor in self.global_.tensors().items()}
+        tensors["generator"] = self.generator.get_state()
+        return TrainerState(
+            tensors={name: tensor.detach().cpu().clone() for name, tensor in tensors.items()},
+            environment=self.env.state(),
+            updates=self.updates,
+            seconds=self.seconds,
+            agent_steps=self.agent_steps,
+        )
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from there: with the same settings, scenario and device, bit for bit as if never interrupted."""
+        self.local.restore(below("local", state.tensors))
+        self.global_.restore(below("global", state.tensors))
+        self.generator.set_state(state.tensors["generator"])
+        self.observation = self.env.restore(state.environment)
+        self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
+
+
+Listener = Callable[[UpdateRecord, MappoPolicy], None]
+
+
+def train_mappo(env: Environment, settings: MappoSettings, seed: int, *, on_update: Listener | None = None) -> MappoPolicy:
+    """Train for ``settings.updates`` updates. ``on_update`` hears each update's record and may try the policy as it stands
+    (progress bars, learning curves on frozen epochs); it changes nothing."""
+    trainer = Trainer(env, settings, seed)
+    while not trainer.finished:
+        record = trainer.update()
+        if on_update is not None:
+            on_update(record, trainer.policy)
+    return trainer.policy
+
+
+def train(
+    learner: str, env: Environment, *, seed: int = 0, on_update: Listener | None = None, **settings: object
+) -> MappoPolicy:
+    """Train a learner by name; ``settings`` are fields of its settings (for mappo: MappoSettings). InputError for an unknown
+    name or field."""
+    if learner != "mappo":
+        raise InputError(f"is {learner!r}; allowed: mappo", field="learner")
+    return train_mappo(env, MappoSettings.from_json(settings), seed, on_update=on_update)
 
 
 def pick_device(name: Device) -> torch.device:

@@ -1,0 +1,151 @@
+"""Checkpoints without pickled code: one safetensors file of tensors, with JSON metadata in its header.
+
+The metadata says what the run was (settings, seed, scenario, twin error, versions) and where it stood (counters, generators).
+Anything that a malformed or foreign file may hold ends in an InputError; loading never executes what the file says.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ..opt.errors import InputError
+from ..opt.files import write_atomically
+from .environment import Environment, EnvironmentState
+from .mappo import below
+from .mappo_policy import MappoPolicy
+from .mappo_settings import MappoSettings
+from .networks import GlobalActor, LocalActor
+from .training import Trainer, TrainerState
+
+FORMAT, VERSION = "twingap.checkpoint", 1
+LATENT = "environment.latent"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds: the run's state, and ``about`` (learner, settings, seed, environment, versions)."""
+
+    state: TrainerState
+    about: dict[str, Any]
+
+    @property
+    def settings(self) -> MappoSettings:
+        """Of the run."""
+        return MappoSettings.from_json(self.about["settings"])
+
+
+def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
+    """Write the whole run to ``path``, atomically."""
+    state = trainer.state()
+    env = state.environment
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "learner": "mappo",
+        "settings": trainer.settings.to_json(),
+        "seed": trainer.seed,
+        "environment": describe_environment(trainer.env),
+        "versions": {name: importlib.metadata.version(name) for name in ("twingap", "torch", "numpy")},
+        "standing": {
+            "updates": state.updates,
+            "seconds": state.seconds,
+            "agent_steps": state.agent_steps,
+            "epoch": env.epoch,
+            "truth_rng": env.truth_rng,
+            "error_rng": env.error_rng,
+        },
+    }
+    tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
+    tensors[LATENT] = torch.tensor(env.latent)
+    write_atomically(path, safetensors.torch.save(tensors, {"twingap": json.dumps(about)}))
+
+
+def describe_environment(env: Environment) -> dict[str, Any]:
+    """What decides an environment's epochs, as plain data."""
+    described = {
+        "scenario": asdict(env.scenario),
+        "sigma": asdict(env.twin_error),
+        "seed": env.seed,
+        "num_envs": env.num_envs,
+        "horizon": env.horizon,
+        "decoding": env.decoding,
+        "system_seed": env.system_seed,
+    }
+    return json.loads(json.dumps(described))
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a file of ``save_checkpoint``; InputError when it is not one."""
+    source = str(path)
+    try:
+        with safetensors.safe_open(source, framework="pt") as file:
+            header = (file.metadata() or {}).get("twingap", "")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"is not a readable checkpoint ({error})", source=source) from None
+    try:
+        about = json.loads(header)
+    except json.JSONDecodeError:
+        raise InputError("has no twingap metadata; it is not a checkpoint of this program", source=source) from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("version") != VERSION:
+        raise InputError(f"is not format {FORMAT!r} version {VERSION}", field="format", source=source)
+    try:
+        standing = about["standing"]
+        environment = EnvironmentState(
+            tensors.pop(LATENT).numpy(), standing["epoch"], standing["truth_rng"], standing["error_rng"]
+        )
+        state = TrainerState(tensors, environment, standing["updates"], standing["seconds"], standing["agent_steps"])
+        checkpoint = Checkpoint(state, about)
+        _ = checkpoint.settings, about["seed"], about["environment"]
+    except KeyError as error:
+        raise InputError("is missing; save the checkpoint again", field=str(error.args[0]), source=source) from None
+    return checkpoint
+
+
+def resume(path: str | Path, env: Environment) -> Trainer:
+    """The run of a checkpoint, ready to go on in ``env``, which must be like the one it was trained in (InputError names what
+    differs)."""
+    checkpoint = load_checkpoint(path)
+    was, now = checkpoint.about["environment"], describe_environment(env)
+    for name, value in now.items():
+        if was.get(name) != value:
+            problem = f"is {value!r}; the checkpoint was trained with {was.get(name)!r}"
+            raise InputError(problem, field=f"environment.{name}", source=str(path))
+    trainer = Trainer(env, checkpoint.settings, checkpoint.about["seed"])
+    try:
+        trainer.restore(checkpoint.state)
+    except (RuntimeError, KeyError) as error:
+        raise InputError(f"holds tensors that do not fit its settings ({error})", source=str(path)) from None
+    return trainer
+
+
+def load_policy(path: str | Path) -> MappoPolicy:
+    """The scheduler of a checkpoint, on the CPU, without its run."""
+    checkpoint = load_checkpoint(path)
+    settings, tensors = checkpoint.settings, checkpoint.state.tensors
+    try:
+        local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
+        local = LocalActor(_width("encoder.standardise", local_weights), settings.local)
+        committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
+        global_ = GlobalActor((committee, delegate, access), settings.global_)
+        local.load_state_dict(local_weights)
+        global_.load_state_dict(global_weights)
+    except (RuntimeError, KeyError) as error:
+        raise InputError(f"holds tensors that do not fit its settings ({error})", source=str(path)) from None
+    # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
+    local.spreads.progress = global_.spreads.progress = max(checkpoint.state.updates - 1, 0) / settings.updates
+    return MappoPolicy(local, global_, torch.device("cpu"))
+
+
+def _width(scale: str, weights: Mapping[str, Tensor]) -> int:
+    return len(weights[f"{scale}.mean"])
