@@ -47,6 +47,12 @@ SOLVERS: dict[str, SolverEntry] = {
         handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
         requires=("cvxpy", "clarabel"),
     ),
+    "milp": SolverEntry(
+        target="twingap.opt.solvers.milp:solve",
+        proves="dual bounds of HiGHS on adaptively refined piecewise-linear relaxations, slack for its tolerances added",
+        handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
+        requires=("highspy",),
+    ),
 }
 
 
