@@ -46,8 +46,9 @@ def main() -> None:
         print(f"twingap: {' '.join(error.format_message().split())}; see twingap --help", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         print("twingap: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     sys.exit(code)
 
 

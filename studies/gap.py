@@ -82,7 +82,7 @@ def run_gap_study(config: GapConfig, directory: Path, progress: Progress, worker
     """Run what has no record yet and write the tables. Failed cells are rows of ``failures``; the others still count."""
     if workers < 1:
         raise InputError(f"is {workers}; it must be a whole number >= 1", field="workers")
-    config.scenario_with_changes()
+    _check(config)
     records = Records(directory)
     records.prepare()
     first, then = certificate_cells(config), policy_cells(config)
@@ -95,10 +95,21 @@ def run_gap_study(config: GapConfig, directory: Path, progress: Progress, worker
     }
     write_atomically(directory / STUDY_FILE, json.dumps(about, indent=1))
     run_cells(first, records, progress, workers, config.cell_time_limit)
-    run_cells(then, records, progress, workers, config.cell_time_limit)
+    certified = {cell.key for cell in first if records.has(cell)}
+    measurable = [cell for cell in then if cell.settings["certificate"] in certified]
+    run_cells(measurable, records, progress, workers, config.cell_time_limit)
     results = collect(directory)
     write_tables(results, directory)
     return results
+
+
+def _check(config: GapConfig) -> None:
+    """Raise InputError for what only the scenario and the learner can judge."""
+    config.scenario_with_changes()
+    if LEARNER in config.policies:
+        from .training_run import training_settings
+
+        training_settings(config.training.model_dump())
 
 
 def collect(directory: Path) -> GapResults:
@@ -113,7 +124,7 @@ def collect(directory: Path) -> GapResults:
         if record is not None:
             done.append(record)
         else:
-            error = failure["error"] if failure is not None else "not run"
+            error = failure["error"] if failure is not None else "not run: it needs a cell that failed"
             failures.append({"cell": cell["title"], "error": error.strip().splitlines()[-1]})
     certificates: dict[int, Certificate] = {}
     measured: list[Measured] = []

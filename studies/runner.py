@@ -19,7 +19,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from .cells import Cell
+from .cells import Cell, code_version
 from .progress import Progress
 from .records import Records
 
@@ -97,6 +97,8 @@ def _work(cell: Cell, directory: Path, pipe: Connection) -> None:
     started = time.perf_counter()
     try:
         result = cell.function()(cell.settings, directory, lambda done, total: pipe.send((done, total)))
+        if code_version() != cell.code:
+            raise RuntimeError("the source changed while the study ran; start the study again")
         Records(directory).write(cell, result, time.perf_counter() - started)
     except BaseException:
         pipe.send(traceback.format_exc())

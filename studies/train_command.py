@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import Progress as Bars
 
@@ -60,8 +59,6 @@ def train_to_checkpoint(
     environment = training_environment(epochs, sigma, training)
     if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise InputError("cannot be written; give a file in a writable directory", source=str(output))
-    # One thread: more gain little, and results must not depend on how many there are.
-    torch.set_num_threads(1)
     trainer = resumed(resume, environment) if resume is not None else Trainer(environment, _settings(training, updates), seed)
     _run(trainer, output, console)
     certificate = certify(epochs, lambda _done, _total: None)

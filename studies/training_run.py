@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from ..rl.environment import Environment
 from ..rl.mappo_policy import MappoPolicy
 from ..rl.mappo_settings import MappoSettings
@@ -45,7 +43,6 @@ def train_learner(
     epochs: FrozenEpochs, sigma: float, training: dict[str, Any], certificate: Certificate, report: Report
 ) -> Trained:
     """Train for the settings' updates."""
-    torch.set_num_threads(1)
     settings = training_settings(training)
     trainer = Trainer(training_environment(epochs, sigma, training), settings, epochs.seed)
 
