@@ -1,19 +1,61 @@
-"""One door to numba: machine code for the solver's scalar loops, cached beside the source.
+"""One door to numba: machine code for scalar loops, cached on disk.
 
 Strict IEEE arithmetic (no fast-math), so that stated rounding slacks hold and the same input gives the same bits.
+
+numba's cache notices a change of the file that holds a function, but not of functions it calls in other files: stale machine
+code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Callable
-from typing import TypeVar, cast
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
+import numba.core.config
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+# Packages that hold kernels, beside this one both in the repository and in an installed wheel.
+PACKAGES = ("opt", "rl", "baselines", "studies")
+MARK = b"@compiled"
+
+
+@cache
+def kernel_cache() -> str:
+    """Folder for machine code of exactly these sources: in this package's ``__pycache__``, else in a temporary place."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    root = Path(__file__).parents[1]
+    for package in PACKAGES:
+        for source in sorted((root / package).rglob("*.py")):
+            content = source.read_bytes()
+            if MARK in content:
+                digest.update(content)
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    beside = Path(__file__).parent / "__pycache__"
+    user = Path(tempfile.gettempdir()) / f"twingap-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    for place in (beside, user):
+        try:
+            (place / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place / name, os.W_OK):
+            return str(place / name)
+    return ""
 
 
 def compiled(function: Function) -> Function:
     """Compile ``function`` on its first call; the signature stays what it says."""
-    jit = cast(Callable[[Function], Function], numba.njit(cache=True, fastmath=False, error_model="numpy"))  # pyright: ignore[reportUnknownMemberType]
-    return jit(function)
+    config = cast(Any, numba.core.config)
+    before = config.CACHE_DIR
+    # Only our kernels move: other users of numba in this process keep their own cache.
+    config.CACHE_DIR = kernel_cache()
+    try:
+        return cast(Any, numba).njit(cache=True, fastmath=False, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = before
