@@ -19,6 +19,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -43,12 +44,25 @@ LATE = 1e-8
 RESERVE = 1e-7
 RAY = (0.1, 1.0, 10.0, 100.0, 1e4)
 FORBIDDEN = 1e30
+# A climb stops when a step gains less than this fraction, or after so many steps.
+CLIMB = 1e-8
+MOST_CLIMBS = 40
+
+
+class GlobalPrices(NamedTuple):
+    """pi of the budget, rho [I] of the loads, omega [I] and theta [I, M] of the maxima; ray: pi and rho are only a direction."""
+
+    budget: float
+    loads: Floats
+    omega: Floats
+    theta: Floats
+    ray: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class GlobalNode:
     """counts [I]; may_use [I, K]; may_off, may_on [I]; may_serve, may_skip [I, 4] (request, pre-prepare, prepare, reply); delay in
-    [low, high] [I]; bound proved so far."""
+    [low, high] [I]; bound and the prices that proved it."""
 
     counts: Integers
     may_use: Booleans
@@ -59,6 +73,7 @@ class GlobalNode:
     low: Floats
     high: Floats
     bound: float
+    prices: GlobalPrices | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,22 +222,31 @@ class GlobalTree:
         owner = np.repeat(np.arange(committees), modes * ends)
         return GlobalProof(total, earned, off, found, owner, served.reshape(-1, 4), idle.ravel(), offset)
 
-    def proved(self, node: GlobalNode, found: ConicSolution) -> GlobalProof:
-        """The best bound that these duals prove; those of an infeasible program are a ray, followed as far as it helps."""
-        price, prices = float(found.duals["budget"][0]), found.duals["loads"]
-        omega = _fraction(found.duals["commit_leader"], found.duals["commit_prepare"])
-        theta = _fraction(found.duals["broadcast"], found.duals["reply"])
-        scale = self._scale(node)
-        if not found.infeasible:
-            return self._lagrangian(node, price * scale, prices * scale, omega, theta)
-        scale /= max(price, float(prices.max()), 1e-300)
-        along = (self._lagrangian(node, price * scale * far, prices * scale * far, omega, theta) for far in RAY)
+    def prices(self, node: GlobalNode, found: ConicSolution) -> GlobalPrices:
+        """The program's duals in utility, and as weights."""
+        del node
+        scale = self.numbers.benefit
+        return GlobalPrices(
+            float(found.duals["budget"][0]) * scale,
+            found.duals["loads"] * scale,
+            _fraction(found.duals["commit_leader"], found.duals["commit_prepare"]),
+            _fraction(found.duals["broadcast"], found.duals["reply"]),
+            found.infeasible,
+        )
+
+    def proved(self, node: GlobalNode, prices: GlobalPrices) -> GlobalProof:
+        """The bound that these prices prove; a ray is followed as far as it helps."""
+        if not prices.ray:
+            return self._lagrangian(node, *prices[:4])
+        unit = self.numbers.benefit * float(node.counts.max()) / max(prices.budget, float(prices.loads.max()), 1e-300)
+        along = (
+            self._lagrangian(node, prices.budget * unit * far, prices.loads * unit * far, prices.omega, prices.theta)
+            for far in RAY
+        )
         return min(along, key=lambda proof: proof.total)
 
-    def tightened(self, node: GlobalNode, proof: GlobalProof) -> GlobalNode | None:
+    def tightened(self, node: GlobalNode, prices: GlobalPrices, proof: GlobalProof) -> GlobalNode | None:
         """The node without what cannot beat the incumbent; None when nothing is left."""
-        if min(node.bound, proof.total) <= self.objective:
-            return None
         least = proof.committees - max(proof.total - self.objective, 0.0)
         low, high, alive = kept(proof.found, least[proof.owner] - proof.offset)
         low, high = low + proof.idle, high + proof.idle
@@ -240,7 +264,6 @@ class GlobalTree:
         may_off = node.may_off & (proof.off >= least)
         if not (may_on | may_off).all():
             return None
-        bound = min(node.bound, proof.total)
         return replace(
             node,
             low=new_low,
@@ -249,7 +272,8 @@ class GlobalTree:
             may_off=may_off,
             may_serve=may_serve,
             may_skip=may_skip,
-            bound=bound,
+            bound=min(node.bound, proof.total),
+            prices=prices if proof.total < node.bound else node.prices,
         )
 
     def size(self, node: GlobalNode) -> float:
@@ -258,9 +282,6 @@ class GlobalTree:
         return float((node.high - node.low)[node.may_on].sum()) + float(choices)
 
     # -- relaxation ------------------------------------------------------------------------------------------------
-
-    def _scale(self, node: GlobalNode) -> float:
-        return self.numbers.benefit * float(node.counts.max())
 
     def relaxed(self, node: GlobalNode, deadline: Deadline) -> ConicSolution | None:
         """The cone program on this box, with secants."""
@@ -280,8 +301,8 @@ class GlobalTree:
     def _numbers_of(
         self, node: GlobalNode, level: Floats, slope: Floats, least: Floats, most: Floats, limit: float
     ) -> dict[str, Floats | float]:
-        n, scale = self.numbers, self._scale(node)
-        counts = node.counts / scale
+        n = self.numbers
+        counts = node.counts / n.benefit
         root_low, root_high = np.sqrt(least), np.sqrt(most)
         # The chord of sqrt: slope (sqrt(b) - sqrt(a))/(b - a) = 1/(sqrt(a) + sqrt(b)).
         rise = 1.0 / np.maximum(root_low + root_high, 1e-300)
@@ -362,7 +383,7 @@ class GlobalTree:
 
     # -- incumbents ------------------------------------------------------------------------------------------------
 
-    def attempt(self, node: GlobalNode, values: dict[str, Floats], deadline: Deadline) -> None:
+    def attempt(self, node: GlobalNode, values: dict[str, Floats], deadline: Deadline) -> ConicSolution | None:
         """Round access, committees and phases, then climb: solve with tangents of exp at the last delays."""
         n = self.numbers
         committees = len(node.counts)
@@ -372,7 +393,7 @@ class GlobalTree:
         may_use = access == np.arange(committees)[:, None]
         on = ((values["on"] > 0.5) & node.may_on) | ~node.may_off
         if not on.any() or not (may_use & node.may_use)[access, np.arange(len(access))].all():
-            return
+            return None
         served = (values["served"] > 0.5 * values["on"][:, None]) & node.may_serve | ~node.may_skip
         served[:, 3] |= served[:, 2]
         inside = replace(
@@ -387,18 +408,19 @@ class GlobalTree:
         )
         load = np.where(may_use, n.access, 0.0).sum(axis=1)
         delay, earned = values["delay"] / np.maximum(values["on"], 0.5), -math.inf
-        for _ in range(40):
+        for _ in range(MOST_CLIMBS):
             level, slope = tangent(n.decay, delay)
             numbers = self._numbers_of(inside, level, slope, load, load, 1.0 - RESERVE)
             found = self._program().solve(numbers, seconds=deadline.limit - deadline.elapsed)
-            if not found.usable or found.infeasible:
-                return
+            if not found.usable or found.infeasible or deadline.passed:
+                return None
             again = self._offer(inside, access, found.values, load)
-            if again <= earned + 1e-8 * abs(earned) or deadline.passed:
-                return
+            if again <= earned + CLIMB * abs(earned):
+                return found
             if again < self.objective - 0.5 * max(node.bound - self.objective, 0.0):
-                return
+                return None
             earned, delay = again, found.values["delay"]
+        return None
 
     def _offer(self, inside: GlobalNode, access: Integers, values: dict[str, Floats], load: Floats) -> float:
         """Evaluate the decision with this point's times; keep it if it is the best."""

@@ -3,12 +3,14 @@ r"""Convex relaxation of the local part on a box: the cone program whose duals p
 Reduced problem (``opt.local_reduction``) in the units of ``LocalNumbers``; head j is on with y_j in [0, 1], own delay t_j = training
 plus upload, shared delay Q = Q(tau). On a box of delays exp(-A (Q + t)) lies under its secant alpha - beta (Q + t), and
 
-    maximise  sum_j [w_j (alpha_j y_j - beta_j (q_j + t_j)) - z_j f_j] - p (sum_j u_j + m)
-    subject to  sum_j u_j + m <= 1,  tau m >= M,  t_j >= r_j + s_j,  r_j f_j >= a_j y_j^2,  s_j u_j >= d_j y_j^2,  f_j <= y_j,
+    maximise  sum_j g_j - p (sum_j u_j + m)
+    subject to  g_j <= w_j (alpha_j y_j - beta_j (q_j + t_j)) - z_j f_j,  sum_j u_j + m <= 1,  tau m >= M,  t_j >= r_j + s_j,  r_j f_j >= a_j y_j^2,  s_j u_j >= d_j y_j^2,  f_j <= y_j,
                 low_j y_j <= t_j <= high_j y_j,  q_j >= Q_low y_j,  q_j >= Q - Q_high (1 - y_j),  Q >= tangents of Q(tau),
 
-is the convex hull of "off" and "on with these delays" head by head (perspective; products are second-order cones). With
-tangents of exp instead of secants and y fixed the same program is a restriction: iterating it climbs to a local optimum.
+is the convex hull of "off" and "on with these delays" head by head (perspective; products are second-order cones). What a
+price pi and views n have proved about a head, g_j - (p + pi) u_j + n_j Q <= top_j, is linear: such cuts carry the exact concave
+envelope of a head into the program where its box is wide and its secant poor. With tangents of exp instead of secants, y fixed and
+no cuts the same program is a restriction: iterating it climbs to a local optimum.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from ...local_reduction import ReducedLocal
 from .conic import CompiledCone
 
 TANGENTS = 3
+CUTS = 4
+# Top of a cut that is not used, in multiples of the largest worth.
+UNUSED = 100.0
 
 
 class LocalNumbers(NamedTuple):
@@ -61,7 +66,7 @@ def compile_local(numbers: LocalNumbers) -> CompiledCone:
     """The program above, compiled; its parameters are named as the caller of ``CompiledCone.solve`` writes them."""
     count = len(numbers.worth)
     on, own, shared = cp.Variable(count), cp.Variable(count), cp.Variable(count)
-    training, upload, uplink, cpu = (cp.Variable(count) for _ in range(4))
+    training, upload, uplink, cpu, gain = (cp.Variable(count) for _ in range(5))
     multicast, tau, delay = cp.Variable(), cp.Variable(), cp.Variable()
     level, slope = cp.Parameter(count), cp.Parameter(count, nonneg=True)
     low, high = cp.Parameter(count, nonneg=True), cp.Parameter(count, nonneg=True)
@@ -69,14 +74,19 @@ def compile_local(numbers: LocalNumbers) -> CompiledCone:
     delay_low, delay_high = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
     tau_low, tau_high = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
     rise, start = cp.Parameter(TANGENTS), cp.Parameter(TANGENTS)
+    top, view = cp.Parameter((count, CUTS)), cp.Parameter((count, CUTS), nonneg=True)
+    paid = cp.Parameter(CUTS, nonneg=True)
     budget = cp.sum(uplink) + multicast <= 1.0
     coupling = shared >= delay - delay_high + delay_high * on
     scale = float(numbers.worth.max())
-    earned = level @ on - slope @ (shared + own)
-    paid = numbers.cpu_price @ cpu + numbers.spectrum_price * (cp.sum(uplink) + multicast)
+    secant = cp.multiply(level, on) - cp.multiply(slope, shared + own) - cp.multiply(numbers.cpu_price / scale, cpu)
+    rent = numbers.spectrum_price / scale * (cp.sum(uplink) + multicast)
+    cuts = [gain <= top[:, c] + paid[c] * uplink - view[:, c] * delay for c in range(CUTS)]
     constraints = [
         budget,
         coupling,
+        gain <= secant,
+        *cuts,
         _product_over(tau, multicast, np.sqrt(numbers.multicast)),
         own >= training + upload,
         _product_over(training, cpu, cp.multiply(np.sqrt(numbers.work), on)),
@@ -92,7 +102,7 @@ def compile_local(numbers: LocalNumbers) -> CompiledCone:
         on <= on_max,
     ]
     return CompiledCone(
-        cp.Problem(cp.Maximize(earned - paid / scale), constraints),
+        cp.Problem(cp.Maximize(cp.sum(gain) - rent), constraints),
         parameters={
             "level": level,
             "slope": slope,
@@ -106,9 +116,12 @@ def compile_local(numbers: LocalNumbers) -> CompiledCone:
             "tau_high": tau_high,
             "rise": rise,
             "start": start,
+            "top": top,
+            "view": view,
+            "paid": paid,
         },
-        variables={"on": on, "own": own, "tau": tau, "delay": delay, "uplink": uplink, "cpu": cpu, "multicast": multicast},
-        rows={"budget": budget, "coupling": coupling},
+        variables={"on": on, "own": own, "tau": tau, "uplink": uplink, "cpu": cpu, "gain": gain},
+        rows={"budget": budget, "coupling": coupling} | {f"cut {c}": cut for c, cut in enumerate(cuts)},
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from ...snapshot import LocalPart
 from .conic import CompiledCone, ConicSolution
 from .earner import Earners, Peaks, kept, peaks
 from .lines import between, secant, tangent, without
-from .local_cone import TANGENTS, LocalNumbers, compile_local
+from .local_cone import CUTS, TANGENTS, UNUSED, LocalNumbers, compile_local
 
 # Delays beyond ln(1/FAINT)/A are not followed: a head there earns at most FAINT of its worth, which every bound includes.
 FAINT = 1e-12
@@ -37,6 +38,9 @@ OUTWARD = 1e-12
 # A decision stays this fraction below a level's right end, where the next level begins.
 STEP_BACK = 4e-12
 MOST_PIECES = 200
+# A climb stops when a step gains less than this fraction, or after so many steps.
+CLIMB = 1e-8
+MOST_CLIMBS = 40
 # How far along an infeasible program's ray of prices a proof is sought, in multiples of the largest worth.
 RAY = (0.1, 1.0, 10.0, 100.0, 1e4)
 
@@ -62,9 +66,26 @@ class Piece:
         return self.rise + (ADAPTATION_SLOPE * (math.log(self.load * tau) + 1.0) if self.curved else 0.0)
 
 
+class LocalPrices(NamedTuple):
+    """pi of the budget, n_j of head j's view of the shared delay [J]; ray: only their direction means something."""
+
+    budget: float
+    views: Floats
+    ray: bool = False
+
+
+class Cut(NamedTuple):
+    """What prices proved about every head of a box: g_j - (p + pi) u_j + n_j Q <= tops_j [J], and the bound it came with."""
+
+    prices: LocalPrices
+    tops: Floats
+    total: float
+
+
 @dataclass(frozen=True, eq=False)
 class LocalNode:
-    """tau in [left, right] within ``piece``; own delays in [low, high] [J]; may_off, may_on [J]; bound proved so far."""
+    """tau in [left, right] within ``piece``; own delays in [low, high] [J]; may_off, may_on [J]; bound proved so far;
+    cuts: what prices proved on this box or a larger one."""
 
     piece: Piece
     left: float
@@ -74,6 +95,12 @@ class LocalNode:
     may_off: Booleans
     may_on: Booleans
     bound: float
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def prices(self) -> LocalPrices | None:
+        """Prices that proved the best bound so far."""
+        return min(self.cuts, key=lambda cut: cut.total).prices if self.cuts else None
 
 
 class LocalTree:
@@ -128,7 +155,7 @@ class LocalTree:
             nodes.append(node)
         return nodes, tail
 
-    def _pieces(self):  # noqa: ANN202
+    def _pieces(self):
         r = self.reduced
         least = self.numbers.multicast * (1.0 - OUTWARD)
         if least <= 0.0:
@@ -185,10 +212,8 @@ class LocalTree:
         bound = price + term + float(heads.sum()) + self.faint + 1e-12 * size
         return _Dual(bound, heads, on, off, found, offset, delays, term, where, paid * n.multicast, total)
 
-    def tightened(self, node: LocalNode, dual: _Dual) -> LocalNode | None:
+    def tightened(self, node: LocalNode, prices: LocalPrices, dual: _Dual) -> LocalNode | None:
         """The node without what cannot beat the incumbent; None when nothing is left."""
-        if min(node.bound, dual.total) <= self.objective:
-            return None
         room = max(dual.total - self.objective, 0.0)
         count = len(dual.heads)
         least = dual.heads - room
@@ -211,6 +236,7 @@ class LocalTree:
             may_on=may_on,
             may_off=may_off,
             bound=min(node.bound, dual.total),
+            cuts=node.cuts if prices.ray else _remembered(node.cuts, Cut(prices, dual.heads, dual.total)),
         )
 
     def size(self, node: LocalNode) -> float:
@@ -231,14 +257,20 @@ class LocalTree:
         found = self._cone_program().solve(self._numbers_of(node, level, slope), seconds=deadline.limit - deadline.elapsed)
         return found if found.usable else None
 
-    def proved(self, node: LocalNode, found: ConicSolution) -> _Dual:
-        """The best bound that these duals prove; those of an infeasible program are a ray, followed as far as it helps."""
-        price, views = float(found.duals["budget"][0]), found.duals["coupling"]
+    def prices(self, node: LocalNode, found: ConicSolution) -> LocalPrices:
+        """The program's duals in utility."""
         scale = float(self.numbers.worth.max())
-        if not found.infeasible:
-            return self._lagrangian(node, price * scale, views * scale)
-        scale /= max(price, float(views.max()), 1e-300)
-        along = (self._lagrangian(node, price * scale * far, views * scale * far) for far in RAY)
+        views = found.duals["coupling"] * scale
+        for c, cut in enumerate(node.cuts):
+            views = views + found.duals[f"cut {c}"] * cut.prices.views
+        return LocalPrices(float(found.duals["budget"][0]) * scale, views, found.infeasible)
+
+    def proved(self, node: LocalNode, prices: LocalPrices) -> _Dual:
+        """The bound that these prices prove; a ray is followed as far as it helps."""
+        if not prices.ray:
+            return self._lagrangian(node, prices.budget, prices.views)
+        unit = float(self.numbers.worth.max()) / max(prices.budget, float(prices.views.max()), 1e-300)
+        along = (self._lagrangian(node, prices.budget * unit * far, prices.views * unit * far) for far in RAY)
         return min(along, key=lambda dual: dual.total)
 
     def _cone_program(self) -> CompiledCone:
@@ -248,6 +280,11 @@ class LocalTree:
 
     def _numbers_of(self, node: LocalNode, level: Floats, slope: Floats) -> dict[str, Floats | float]:
         weight = self.numbers.worth / self.numbers.worth.max()
+        scale = float(self.numbers.worth.max())
+        top, view, paid = np.full((len(weight), CUTS), UNUSED), np.zeros((len(weight), CUTS)), np.zeros(CUTS)
+        for c, cut in enumerate(node.cuts):
+            top[:, c], view[:, c] = cut.tops / scale, cut.prices.views / scale
+            paid[c] = (self.numbers.spectrum_price + cut.prices.budget) / scale
         at = np.linspace(node.left, node.right, TANGENTS)
         rise = np.array([node.piece.slope(t) if t > 0.0 else 0.0 for t in at])
         start = np.array([node.piece.delay(t) for t in at]) - rise * at
@@ -264,48 +301,58 @@ class LocalTree:
             "tau_high": node.right,
             "rise": rise,
             "start": start,
+            "top": top,
+            "view": view,
+            "paid": paid,
         }
 
     def halves(self, node: LocalNode, values: dict[str, Floats] | None) -> list[LocalNode]:
-        """Cut where the relaxed point gains most over the truth: a head half on, a delay under its secant, tau."""
+        """Cut where the bound gains most over the truth: one head's gain in the relaxed point (on or off, or its delay), or what
+        the heads together gain because each may see its own end of Q (tau)."""
         n = self.numbers
-        delays = node.piece.delay(node.left), node.piece.delay(node.right)
         if values is None:
-            on = np.where(node.may_on, np.where(node.may_off, 0.5, 1.0), 0.0)
-            own, shared, tau = 0.5 * (node.low + node.high), 0.5 * (delays[0] + delays[1]), 0.5 * (node.left + node.right)
+            on = np.where(node.may_on & node.may_off, 0.5, 1.0)
+            own, excess = 0.5 * (node.low + node.high), np.where(node.may_on, node.high - node.low, 0.0)
+            tau, together = 0.5 * (node.left + node.right), 0.0
         else:
             on = np.clip(values["on"], 0.0, 1.0)
             own = np.clip(values["own"] / np.maximum(on, 1e-9), node.low, node.high)
-            tau = float(np.clip(values["tau"][0], node.left, node.right))
-            shared = node.piece.delay(tau)
-        level, slope = secant(n.decay, node.low, node.high)
-        cut_own = n.worth * math.exp(-n.decay * shared) * on * (level - slope * own - np.exp(-n.decay * own))
-        cut_on = (
-            n.worth * np.exp(-n.decay * (shared + own)) * np.where(node.may_on & node.may_off, np.minimum(on, 1.0 - on), 0.0)
-        )
-        level, slope = secant(n.decay, np.array(delays[:1]), np.array(delays[1:]))
-        lost = float((level - slope * shared)[0]) - math.exp(-n.decay * shared)
-        cut_tau = float((n.worth * on * np.exp(-n.decay * own)).sum()) * lost
-        j, k = int(cut_own.argmax()), int(cut_on.argmax())
-        if cut_on[k] > max(cut_own[j], cut_tau, 0.0):
-            return [replace(node, may_on=without(node.may_on, k)), replace(node, may_off=without(node.may_off, k))]
-        if cut_tau >= cut_own[j] and node.right > node.left * (1.0 + 1e-9):
+            tau, together = self._gained_by_views(node)
+            uplink, cpu = np.maximum(values["uplink"], 1e-12), np.clip(values["cpu"], 1e-12, 1.0)
+            delay = node.piece.delay(float(values["tau"][0])) + n.need / uplink + n.work / cpu
+            true = n.worth * np.exp(-n.decay * delay) - n.cpu_price * cpu
+            excess = np.where(node.may_on, values["gain"] * float(n.worth.max()) - np.maximum(true, 0.0), 0.0)
+        j = int(excess.argmax())
+        if (together > excess[j] or excess[j] <= 0.0) and node.right > node.left * (1.0 + 1e-10):
             middle = between(node.left, node.right, tau)
             return [replace(node, right=middle), replace(node, left=middle)]
+        if node.may_on[j] and node.may_off[j] and 0.02 < on[j] < 0.98:
+            return [replace(node, may_on=without(node.may_on, j)), replace(node, may_off=without(node.may_off, j))]
+        if not node.high[j] > node.low[j] + 1e-12:
+            return []
         middle = between(float(node.low[j]), float(node.high[j]), float(own[j]))
         lower, upper = node.high.copy(), node.low.copy()
         lower[j] = upper[j] = middle
         return [replace(node, high=lower), replace(node, low=upper)]
 
+    def _gained_by_views(self, node: LocalNode) -> tuple[float, float]:
+        """tau at which the proof has its term of tau, and how much less the heads would make of the Q there."""
+        if node.prices is None:
+            return 0.5 * (node.left + node.right), 0.0
+        dual = self._lagrangian(node, node.prices.budget, node.prices.views)
+        there = replace(node, left=dual.where, right=dual.where)
+        agreed = self._lagrangian(there, node.prices.budget, node.prices.views)
+        return dual.where, float((dual.heads - agreed.heads).sum())
+
     # -- incumbents ------------------------------------------------------------------------------------------------
 
-    def attempt(self, node: LocalNode, values: dict[str, Floats], deadline: Deadline) -> None:
-        """Round the relaxed point and climb: solve with tangents of exp at the last delays, who is on held fixed."""
+    def attempt(self, node: LocalNode, values: dict[str, Floats], deadline: Deadline) -> ConicSolution | None:
+        """Climb from the relaxed point: solve with tangents of exp at the last delays, first free to turn heads off, then with
+        who is on held fixed."""
         n = self.numbers
-        on = (values["on"] > 0.5) & node.may_on | ~node.may_off
-        if not on.any():
-            return
-        tau, own = float(values["tau"][0]), values["own"] / np.maximum(values["on"], 0.5)
+        on = node.may_on
+        own = np.where(values["on"] > 0.5, values["own"] / np.maximum(values["on"], 0.5), n.work + 1.0 / n.decay)
+        tau = float(values["tau"][0])
         right = node.piece.right * (1.0 - STEP_BACK)
         inside = replace(
             node,
@@ -313,24 +360,31 @@ class LocalTree:
             right=right,
             low=np.zeros(len(on)),
             high=np.full(len(on), 2.0 * self.horizon),
-            may_on=on,
-            may_off=~on,
+            cuts=(),
         )
-        earned = self._offer(inside, values, on)
-        for _ in range(40):
-            if earned < self.objective - 0.5 * max(node.bound - self.objective, 0.0) or deadline.passed:
-                return
+        earned, free = -math.inf, True
+        for _ in range(MOST_CLIMBS):
             level, slope = tangent(n.decay, node.piece.delay(tau) + own)
             found = self._cone_program().solve(
                 self._numbers_of(inside, level, slope), seconds=deadline.limit - deadline.elapsed
             )
-            if not found.usable:
-                return
-            tau, own = float(np.clip(found.values["tau"][0], inside.left, inside.right)), found.values["own"]
-            again = self._offer(inside, found.values, on)
-            if again <= earned + 1e-8 * abs(earned):
-                return
-            earned = again
+            if not found.usable or found.infeasible or deadline.passed:
+                return None
+            share = np.maximum(found.values["on"], 1e-6)
+            now = (share > 0.5) & on
+            if not now.any():
+                return None
+            tau = float(np.clip(found.values["tau"][0], inside.left, inside.right))
+            own = np.where(now, found.values["own"] / share, own)
+            again = self._offer(inside, found.values, now)
+            if again <= earned + CLIMB * abs(earned):
+                if not free:
+                    return found
+                free, inside = False, replace(inside, may_on=now, may_off=~now)
+            elif again < self.objective - 0.5 * max(node.bound - self.objective, 0.0) and not free:
+                return None
+            on, earned = now, max(again, earned)
+        return None
 
     def _offer(self, inside: LocalNode, values: dict[str, Floats], on: Booleans) -> float:
         """Evaluate the decision with this point's shares; keep it if it is the best."""
@@ -370,6 +424,12 @@ class _Dual:
     where: float
     multicast: float
     views: float
+
+
+def _remembered(cuts: tuple[Cut, ...], latest: Cut) -> tuple[Cut, ...]:
+    """The latest cut and the best of the others; prices seen before replace their older, looser cut."""
+    others = sorted((cut for cut in cuts if cut.prices is not latest.prices), key=lambda cut: cut.total)
+    return (latest, *others[: CUTS - 1])
 
 
 def _concave(node: LocalNode, multicast: float, views: float, tau: float) -> tuple[float, float]:

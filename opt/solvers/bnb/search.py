@@ -11,7 +11,7 @@ from ...result import Deadline
 from .conic import ConicSolution
 
 # A box is relaxed again at most this often, as long as tightening leaves at most SHRINK of its size.
-ROUNDS = 4
+ROUNDS = 8
 SHRINK = 0.8
 
 
@@ -21,6 +21,11 @@ class Node(Protocol):
     @property
     def bound(self) -> float:
         """Upper bound of what any decision in the box earns."""
+        ...
+
+    @property
+    def prices(self) -> Any:
+        """Prices that proved it; None for a root."""
         ...
 
 
@@ -55,12 +60,16 @@ class Tree(Protocol[NodeT]):
         """The relaxation's answer; None when it gave no numbers."""
         ...
 
-    def proved(self, node: NodeT, found: ConicSolution) -> Proof:
-        """The bound that the answer's duals prove; true for any duals."""
+    def prices(self, node: NodeT, found: ConicSolution) -> Any:
+        """The answer's duals as prices; along a ray when the program was infeasible."""
         ...
 
-    def tightened(self, node: NodeT, proof: Any) -> NodeT | None:
-        """The box with the proved bound and without what cannot beat the incumbent; None: nothing is left."""
+    def proved(self, node: NodeT, prices: Any) -> Proof:
+        """The bound that these prices prove; true for any."""
+        ...
+
+    def tightened(self, node: NodeT, prices: Any, proof: Any) -> NodeT | None:
+        """The box without what cannot beat the incumbent; None: nothing is left."""
         ...
 
     def size(self, node: NodeT) -> float:
@@ -71,8 +80,8 @@ class Tree(Protocol[NodeT]):
         """Boxes that cover the box, cut where the relaxed point (None: unknown) gains most over the truth."""
         ...
 
-    def attempt(self, node: NodeT, values: dict[str, Floats], deadline: Deadline) -> None:
-        """Look for a better decision near the relaxed point."""
+    def attempt(self, node: NodeT, values: dict[str, Floats], deadline: Deadline) -> ConicSolution | None:
+        """Look for a better decision near the relaxed point; the last program of a climb that went to its end."""
         ...
 
 
@@ -125,20 +134,38 @@ class Search:
 
     def _expand(self, node: Any, tolerance: float, deadline: Deadline) -> list[Any] | None:
         tree, values = self.tree, None
+        if node.prices is not None:
+            # What proved the parent's bound often disposes of a child, at a fraction of a cone program's cost.
+            before, node = node, self._tightened(node, node.prices)
+            if node is None:
+                return []
+            if tree.size(node) <= SHRINK * tree.size(before):
+                return [node]
         for _ in range(ROUNDS):
             found = tree.relaxed(node, deadline)
             if found is None:
                 break
-            proof = tree.proved(node, found)
-            before, node = node, tree.tightened(node, proof)
+            before, node = node, self._tightened(node, tree.prices(node, found))
             if node is None:
                 return []
             if found.infeasible:
                 break
             values = found.values
-            tree.attempt(node, values, deadline)
+            climbed = tree.attempt(node, values, deadline)
+            if climbed is not None:
+                node = self._tightened(node, tree.prices(node, climbed))
+                if node is None:
+                    return []
             if node.bound <= tree.objective + tolerance or deadline.passed:
                 return [node]
-            if tree.size(node) > SHRINK * tree.size(before):
+            gained = before.bound - node.bound > (1.0 - SHRINK) * (node.bound - tree.objective)
+            if not gained and tree.size(node) > SHRINK * tree.size(before):
                 break
         return tree.halves(node, values) or None
+
+    def _tightened(self, node: Any, prices: Any) -> Any | None:
+        """The box with the bound these prices prove and without what cannot beat the incumbent; None: nothing is left."""
+        proof = self.tree.proved(node, prices)
+        if min(node.bound, proof.total) <= self.tree.objective:
+            return None
+        return self.tree.tightened(node, prices, proof)
