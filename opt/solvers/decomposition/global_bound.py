@@ -16,7 +16,7 @@ Both are computed at the smallest loads of the box, hence hold for all of it.
 
 Timeouts. The evaluator confirms a phase up to T (1 + e), e = 1e-9. A decision that uses this becomes one with phases within T
 when all its spectrum is multiplied by 1 + e: it costs at most e p_0 W more per AP served, and C5 then holds with W (1 + e).
-So e (p + p_0 sum n_i) W on top of the bound covers it.
+So e (p + p_0 n_i) W on top of the worth of every committee that is on covers it (``margin``).
 
 Rounding. The worth of a committee is computed to a few units in the last place of n (B + p_0 W) + p W: responses are
 stationary, so errors of their times enter squared, and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12
@@ -33,7 +33,6 @@ import numpy as np
 
 from ...arrays import Floats, Integers
 from ...compiled import compiled
-from ...global_equations import TIMEOUT_TOLERANCE
 from .global_assignment import assignment_bound, improve_assignment
 from .global_response import SLACK, GlobalModel, earliest_on_rows, respond, spectrum_by
 
@@ -115,9 +114,7 @@ def bound_at(
             share = (loads[i] - box[LOAD_LOW, i]) / (box[LOAD_HIGH, i] - box[LOAD_LOW, i])
             spectrum[i] += min(max(share, 0.0), 1.0) * (ends[1, i] - ends[0, i])
         slope -= spectrum[i]
-    # The equations let a phase exceed the timeout by a hair: as if spectrum could be stretched by as much.
-    stretch = TIMEOUT_TOLERANCE * (price + model.spectrum_price * counts.sum()) * model.budget
-    return bound + SLACK * size + stretch, slope
+    return bound + SLACK * size, slope
 
 
 @compiled

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from ...arrays import Floats, Integers
 from ...compiled import compiled
+from ...global_equations import TIMEOUT_TOLERANCE
 from .global_curve import DELAY, FROM, REQUEST, ROOT, SERVED, SPECTRUM, TO, UP_TO_TIMEOUT
 from .response import ON_BELOW, half_decay_time
 
@@ -160,8 +161,10 @@ def on_piece(
 
 @compiled
 def margin(model: GlobalModel, served: float, price: float) -> float:
-    """What rounding may take from the worth of a committee that is on (argued in ``global_bound``)."""
-    return SLACK * (served * (model.benefit + model.spectrum_price * model.budget) + price * model.budget)
+    """What rounding and the timeout's tolerance may add to the worth of a committee that is on (argued in ``global_bound``)."""
+    money = (price + served * model.spectrum_price) * model.budget
+    late = TIMEOUT_TOLERANCE if model.rows[0, 0, REQUEST] == UP_TO_TIMEOUT else 0.0
+    return SLACK * (served * model.benefit + money) + late * money
 
 
 @compiled
