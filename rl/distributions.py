@@ -82,9 +82,14 @@ class Bernoulli:
 
 @dataclass(frozen=True, eq=False)
 class Hybrid:
-    """Named heads of one agent kind. Given the state, and a head's own condition, the heads are independent."""
+    """Named heads of one agent kind, independent given the state.
+
+    ``gate`` names a yes/no head of one slot: where it says no, the other heads are without effect on anything, so they do not
+    count in the log-probability of the action.
+    """
 
     heads: Mapping[str, Gaussian | Bernoulli]
+    gate: str | None = None
 
     def sample(self, generator: Generator) -> Latents:
         """A draw of every head."""
@@ -95,8 +100,12 @@ class Hybrid:
         return {name: head.mode() for name, head in self.heads.items()}
 
     def log_prob(self, latents: Latents) -> Tensor:
-        """[env, agent]: the log-probability of a hybrid action is the sum over its heads."""
-        return torch.stack([head.log_prob(latents[name]) for name, head in self.heads.items()]).sum(dim=0)
+        """[env, agent]: the log-probability of a hybrid action is the sum over its heads (those with an effect)."""
+        by_head = {name: head.log_prob(latents[name]) for name, head in self.heads.items()}
+        if self.gate is None:
+            return torch.stack(list(by_head.values())).sum(dim=0)
+        decided = by_head.pop(self.gate)
+        return decided + latents[self.gate].squeeze(-1) * torch.stack(list(by_head.values())).sum(dim=0)
 
     def entropies(self) -> dict[str, Tensor]:
         """Entropy of each head [env, agent] in nats (a coefficient each, see MappoSettings)."""

@@ -131,21 +131,18 @@ class Learner:
             explained = 1.0 - float(error.var() / batch.returns.var().clamp(min=1e-12))
         self.normaliser.update(batch.returns)
         number = len(batch.returns)
-        sums = torch.zeros(5)
-        entropies: dict[str, Tensor] = {}
-        passes = team.epochs * team.minibatches
+        figures: list[Tensor] = []
+        entropies: list[dict[str, Tensor]] = []
         for _ in range(team.epochs):
             order = torch.randperm(number, generator=generator, device=batch.returns.device)
             for rows in order.chunk(team.minibatches):
                 part = batch if team.minibatches == 1 else batch.at(rows)
-                figures, by_head = self._descend(part)
-                sums += figures
-                for name, value in by_head.items():
-                    entropies[name] = entropies.get(name, torch.zeros(())) + value / passes
-        policy_loss, value_loss, clipped, kl, norm = (sums / passes).tolist()
-        return TeamRecord(
-            policy_loss, value_loss, clipped, kl, explained, norm, {name: float(value) for name, value in entropies.items()}
-        )
+                of_pass, by_head = self._descend(part)
+                figures.append(of_pass)
+                entropies.append(by_head)
+        policy_loss, value_loss, clipped, kl, norm = torch.stack(figures).mean(dim=0).tolist()
+        entropy = {name: float(torch.stack([each[name] for each in entropies]).mean()) for name in entropies[0]}
+        return TeamRecord(policy_loss, value_loss, clipped, kl, explained, norm, entropy)
 
     def _descend(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """One gradient step of actor and critic."""

@@ -232,14 +232,15 @@ class GlobalActor(nn.Module):
                 "serve": Bernoulli(2.0 - 2.0 * poor + GAIN * serve),
                 "bid": Bernoulli(GAIN * bid),
                 "appetite": gaussian("appetite", -2.0 * poor + appetite),
-                "spread": gaussian("spread", math.log(0.35) + spread),
+                "spread": gaussian("spread", math.log(0.5) + spread),
                 "manager": gaussian("manager", 0.5 * (inputs.delegate[..., :1, SEND] - delegates) + manager),
                 "request": gaussian("request", 0.5 * (inputs.committee[..., REQUESTS : REQUESTS + 1] - delegates) + request),
                 "reply": gaussian("reply", math.log(0.7) + reply),
                 "pace": gaussian("pace", math.log(1e9) - cycles[..., 1:2] + pace),
                 "share": gaussian("share", deviation[..., 0], others),
                 "speed": gaussian("speed", cycles - inputs.delegate[..., DELEGATE_CPU] + deviation[..., 1], real),
-            }
+            },
+            gate="serve",
         )
 
 
