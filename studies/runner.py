@@ -23,6 +23,8 @@ from .cells import Cell, code_version
 from .progress import Progress
 from .records import Records
 
+# Imported once, by the server process.
+PRELOAD = ["twingap.studies.gap_cells", "twingap.studies.training_run", "twingap.opt.solvers.decomposition"]
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -82,7 +84,7 @@ def one_thread_each() -> Iterator[None]:
 
 def _start(cell: Cell, directory: Path) -> _Running:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["twingap.studies.gap_cells"])
+    context.set_forkserver_preload(PRELOAD)
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(cell, directory, theirs), daemon=True)
     process.start()
