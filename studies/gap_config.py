@@ -19,8 +19,8 @@ class Training(Config):
     settings: fields of rl.mappo_settings.MappoSettings to change.
     """
 
-    updates: int = Field(default=400, ge=1)
-    num_envs: int = Field(default=64, ge=1)
+    updates: int = Field(default=500, ge=1)
+    num_envs: int = Field(default=128, ge=1)
     settings: dict[str, Any] = Field(default={})
 
 
