@@ -53,6 +53,18 @@ SOLVERS: dict[str, SolverEntry] = {
         handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
         requires=("highspy",),
     ),
+    "scip": SolverEntry(
+        target="twingap.opt.solvers.scip:solve",
+        proves="SCIP's dual bound on the reduced formulation: floating point, tolerance 1e-9, slack added",
+        handles="every mode, whole subchannels included",
+        requires=("pyomo", "pyscipopt"),
+    ),
+    "scip-link": SolverEntry(
+        target="twingap.opt.solvers.scip:solve_link",
+        proves="SCIP's dual bound on the equations as printed: floating point, tolerance 1e-9, slack added",
+        handles="every mode, whole subchannels included",
+        requires=("pyomo", "pyscipopt"),
+    ),
 }
 
 
