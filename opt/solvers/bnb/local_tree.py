@@ -75,8 +75,10 @@ class LocalPrices(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """What prices proved about every head of a box: g_j - (p + pi) u_j + n_j Q <= tops_j [J], and the bound it came with."""
+    """What prices proved about every head of a box: g_j - (p + pi) u_j + n_j Q <= tops_j [J], and the bound it came with.
+    asked: the prices as they came; prices: as they were used, without the views of heads that are off."""
 
+    asked: LocalPrices
     prices: LocalPrices
     tops: Floats
     total: float
@@ -100,7 +102,7 @@ class LocalNode:
     @property
     def prices(self) -> LocalPrices | None:
         """Prices that proved the best bound so far."""
-        return min(self.cuts, key=lambda cut: cut.total).prices if self.cuts else None
+        return min(self.cuts, key=lambda cut: cut.total).asked if self.cuts else None
 
 
 class LocalTree:
@@ -210,7 +212,8 @@ class LocalTree:
         term, where = _concave_top(node, paid * n.multicast, total)
         size = price + float(np.abs(heads).sum()) + abs(term)
         bound = price + term + float(heads.sum()) + self.faint + 1e-12 * size
-        return _Dual(bound, heads, on, off, found, offset, delays, term, where, paid * n.multicast, total)
+        used = LocalPrices(price, views)
+        return _Dual(used, bound, heads, on, off, found, offset, delays, term, where, paid * n.multicast, total)
 
     def tightened(self, node: LocalNode, prices: LocalPrices, dual: _Dual) -> LocalNode | None:
         """The node without what cannot beat the incumbent; None when nothing is left."""
@@ -236,7 +239,7 @@ class LocalTree:
             may_on=may_on,
             may_off=may_off,
             bound=min(node.bound, dual.total),
-            cuts=node.cuts if prices.ray else _remembered(node.cuts, Cut(prices, dual.heads, dual.total)),
+            cuts=node.cuts if prices.ray else _remembered(node.cuts, Cut(prices, dual.prices, dual.heads, dual.total)),
         )
 
     def size(self, node: LocalNode) -> float:
@@ -278,14 +281,18 @@ class LocalTree:
             self._cone = compile_local(self.numbers)
         return self._cone
 
-    def _numbers_of(self, node: LocalNode, level: Floats, slope: Floats) -> dict[str, Floats | float]:
+    def _numbers_of(
+        self, node: LocalNode, level: Floats, slope: Floats, tau: float | None = None
+    ) -> dict[str, Floats | float]:
         weight = self.numbers.worth / self.numbers.worth.max()
         scale = float(self.numbers.worth.max())
         top, view, paid = np.full((len(weight), CUTS), UNUSED), np.zeros((len(weight), CUTS)), np.zeros(CUTS)
         for c, cut in enumerate(node.cuts):
             top[:, c], view[:, c] = cut.tops / scale, cut.prices.views / scale
             paid[c] = (self.numbers.spectrum_price + cut.prices.budget) / scale
-        at = np.linspace(node.left, node.right, TANGENTS)
+        # A climb looks at Q(tau) around where it stands, so that its fixed points are stationary; a relaxation at all of it.
+        near = np.linspace(node.left, node.right, TANGENTS) if tau is None else tau * np.linspace(0.98, 1.02, TANGENTS)
+        at = np.clip(near, node.left, node.right)
         rise = np.array([node.piece.slope(t) if t > 0.0 else 0.0 for t in at])
         start = np.array([node.piece.delay(t) for t in at]) - rise * at
         return {
@@ -366,7 +373,7 @@ class LocalTree:
         for _ in range(MOST_CLIMBS):
             level, slope = tangent(n.decay, node.piece.delay(tau) + own)
             found = self._cone_program().solve(
-                self._numbers_of(inside, level, slope), seconds=deadline.limit - deadline.elapsed
+                self._numbers_of(inside, level, slope, tau), seconds=deadline.limit - deadline.elapsed
             )
             if not found.usable or found.infeasible or deadline.passed:
                 return None
@@ -410,9 +417,10 @@ class LocalTree:
 
 @dataclass(frozen=True, eq=False)
 class _Dual:
-    """A Lagrangian bound and what it is made of: total; heads [J]; on [2, J] by end of Q; off [J]; the cells and their offset
+    """A Lagrangian bound and what it is made of: prices used; total; heads [J]; on [2, J] by end of Q; off [J]; the cells and their offset
     n_j Q; Q at both ends; the term of tau, where it is largest, and its numbers paid M and sum of views."""
 
+    prices: LocalPrices
     total: float
     heads: Floats
     on: Floats
@@ -428,7 +436,7 @@ class _Dual:
 
 def _remembered(cuts: tuple[Cut, ...], latest: Cut) -> tuple[Cut, ...]:
     """The latest cut and the best of the others; prices seen before replace their older, looser cut."""
-    others = sorted((cut for cut in cuts if cut.prices is not latest.prices), key=lambda cut: cut.total)
+    others = sorted((cut for cut in cuts if cut.asked is not latest.asked), key=lambda cut: cut.total)
     return (latest, *others[: CUTS - 1])
 
 

@@ -139,7 +139,7 @@ class Search:
             before, node = node, self._tightened(node, node.prices)
             if node is None:
                 return []
-            if tree.size(node) <= SHRINK * tree.size(before):
+            if tree.size(node) < SHRINK * tree.size(before):
                 return [node]
         for _ in range(ROUNDS):
             found = tree.relaxed(node, deadline)
