@@ -17,7 +17,6 @@ import numpy as np
 
 from ...arrays import Floats, Integers
 from ...decision import GlobalDecision
-from ...errors import InputError
 from ...global_equations import evaluate_global
 from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times
 from ...result import Deadline, Stopped
@@ -29,6 +28,7 @@ from .global_leaf import earned_with
 from .global_response import SLACK, GlobalModel, verification
 from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
 from .part_answer import PartAnswer
+from .whole_global import solve_whole_global
 
 
 def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
@@ -63,17 +63,11 @@ def _real_terms(broadcast: Floats, reply: Floats) -> tuple[Floats, Floats]:
 def solve_global(part: GlobalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[GlobalDecision]:
     """Best decision of the global part and a proved bound, until bound - objective <= relative |objective| + absolute.
 
-    One epoch (no batch axes), divisible subchannels. Stops at the deadline with what it holds.
-
-    Raises
-    ------
-    InputError : ``whole_subchannels`` is set; this version proves nothing about whole subchannels.
+    One epoch (no batch axes). Stops at the deadline with what it holds. With ``whole_subchannels`` the search is
+    ``whole_global``'s.
     """
     if part.whole_subchannels:
-        raise InputError(
-            "is true; the decomposition solver of this version handles divisible subchannels only (set it to false)",
-            field="global.whole_subchannels",
-        )
+        return solve_whole_global(part, relative, absolute, deadline, solve_global)
     search = _Search(part, relative, absolute, deadline)
     stopped = search.run()
     decision = search.decision()

@@ -18,7 +18,6 @@ import numpy as np
 
 from ...arrays import Booleans, Floats, Integers
 from ...decision import LocalDecision
-from ...errors import InputError
 from ...local_equations import evaluate_local
 from ...local_reduction import ReducedLocal, recover_local, reduce_local
 from ...result import Deadline, Stopped
@@ -27,6 +26,7 @@ from .local_bound import CellBound, bound_at, bound_cell
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .local_primal import Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
+from .whole_local import solve_whole_local
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +45,10 @@ def solve_local(part: LocalPart, relative: float, absolute: float, deadline: Dea
 
     Or until nothing but the slack for rounding is left of the gap ("exhausted").
 
-    Raises InputError for ``whole_subchannels``: this version's solver handles divisible subchannels only.
+    With ``whole_subchannels`` the search is ``whole_local``'s.
     """
     if part.whole_subchannels:
-        raise InputError(
-            "is true; solver decomposition of this version handles divisible subchannels only (false)",
-            field="local.whole_subchannels",
-        )
+        return solve_whole_local(part, relative, absolute, deadline)
     started = perf_counter()
     problem = reduce_local(part)
     search = _Search(problem, relative, absolute, deadline)
