@@ -40,7 +40,9 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
         movable = [part for part in (local, global_) if part.movable]
         if not movable:
             break
-        max(movable, key=lambda part: part.gap).round(0.5 * target, clock)
+        part = max(movable, key=lambda part: part.gap)
+        rest = target - (global_ if part is local else local).gap
+        part.round(max(0.5 * target, rest), clock)
     stages = {f"local {stage}": s for stage, s in local.stages.items()}
     stages |= {f"global {stage}": s for stage, s in global_.stages.items()}
     return Answer(

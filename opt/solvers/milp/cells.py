@@ -7,10 +7,11 @@ relaxation picks although its secant promises too much is split: at the delay it
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Integers
 
 # First intervals: the secant is then at most 4 % of the value at the left end above exp(-A T).
 FIRST_WIDTH = 0.6
@@ -31,8 +32,25 @@ def secants(left: Floats, right: Floats, decay: float) -> tuple[Floats, Floats]:
     return start - slope * left, slope
 
 
+class Promise(NamedTuple):
+    """What intervals with a weight b > 0 promise: which [m] intervals, the delay ``at`` [m] each one chose, and by how much
+    money ``error`` [m] its secant exceeds the truth there."""
+
+    which: Integers
+    at: Floats
+    error: Floats
+
+
+def promises(left: Floats, right: Floats, decay: float, worth: Floats, weight: Floats, weighted_delay: Floats) -> Promise:
+    """Compare secants with exp(-A T) at a solution: weights b and b T of all intervals, worth: money at T = 0."""
+    which = np.flatnonzero(weight > 1e-6)
+    start, slope = secants(left[which], right[which], decay)
+    at = np.clip(weighted_delay[which] / weight[which], left[which], right[which])
+    return Promise(which, at, worth[which] * weight[which] * (start + slope * at - np.exp(-decay * at)))
+
+
 def split(ends: Floats, at: float, decay: float, error: float, allowed: float) -> Floats:
-    """Ends after splitting the interval that holds ``at``, whose secant promises ``error`` there, where ``allowed`` would do."""
+    """Ends after splitting the interval that holds ``at``: its secant promises ``error`` too much, ``allowed`` would do."""
     place = int(np.clip(np.searchsorted(ends, at) - 1, 0, len(ends) - 2))
     left, right = float(ends[place]), float(ends[place + 1])
     if (right - left) * decay <= SHORTEST:
@@ -44,3 +62,15 @@ def split(ends: Floats, at: float, decay: float, error: float, allowed: float) -
     if left + margin < at < right - margin:
         inner[1 + int(np.argmin(np.abs(inner[1:-1] - at)))] = at
     return np.unique(np.concatenate([ends, inner]))
+
+
+def split_all(grids: list[Floats], owner: Integers, promise: Promise, decay: float, allowed: float) -> bool:
+    """Split the intervals (of grid ``owner``) that promise more than their part of ``allowed``; any? Changes ``grids``."""
+    share = allowed / max(1, len(promise.which))
+    finer = False
+    for row in np.flatnonzero(promise.error > share).tolist():
+        grid = int(owner[promise.which[row]])
+        ends = split(grids[grid], float(promise.at[row]), decay, float(promise.error[row]), share)
+        finer |= len(ends) > len(grids[grid])
+        grids[grid] = ends
+    return finer

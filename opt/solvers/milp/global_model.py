@@ -28,7 +28,7 @@ from ...arrays import Booleans, Floats, Integers
 from ...global_equations import TIMEOUT_TOLERANCE
 from ...global_reduction import CommitteeNeeds
 from ...snapshot import GlobalPart
-from .cells import secants
+from .cells import Promise, promises, secants
 from .program import Program
 
 TAIL = 1e-8
@@ -86,16 +86,17 @@ class GlobalModel:
 
     def __init__(self, part: GlobalPart, needs: CommitteeNeeds, ranges: CommitteeRanges, ends: list[Floats]) -> None:
         self.part, self.needs, self.ranges = part, needs, ranges
-        self.committees, self.points = needs.access.shape
+        self.committees, self.points = int(needs.access.shape[0]), int(needs.access.shape[1])
         self.capped = part.timeout_rule == "cap"
-        self.most = np.minimum(part.capacity, self.points)
+        self.most: Integers = np.minimum(part.capacity, self.points)
         # Options: one per committee and count; choices: one per option and interval.
         self.owner: Integers = np.repeat(np.arange(self.committees), self.most)
         self.count = np.concatenate([np.zeros(0), *(np.arange(1.0, most + 1.0) for most in self.most.tolist())])
         cells = np.array([max(0, len(its) - 1) for its in ends], dtype=np.int64)
         sizes = cells[self.owner]
         self.option: Integers = np.repeat(np.arange(len(self.owner)), sizes)
-        of_owner = [ends[i] for i in self.owner.tolist()]
+        owners: list[int] = self.owner.tolist()
+        of_owner = [ends[i] for i in owners]
         self.left = np.concatenate([np.zeros(0), *(its[:-1] for its in of_owner)])
         self.right = np.concatenate([np.zeros(0), *(its[1:] for its in of_owner)])
         self.i = self.owner[self.option]
@@ -126,8 +127,13 @@ class GlobalModel:
             time = program.columns(size, 0.0, top, worth * slope)
             rate = program.columns(size, 0.0, 1.0 / fastest[:, phase], -np.asarray(prices[phase]))
             if self.capped:
-                served = program.columns(size, 0.0, able, -worth * slope * left_out, whole=True)
+                # Whether a phase is served is one decision per committee: at most one of its choices has b = 1.
+                served = program.columns(size, 0.0, able, -worth * slope * left_out)
                 program.rows([(served, 1.0), (self.b, -1.0)], size, upper=0.0)
+                decided = program.columns(self.committees, 0.0, 1.0, whole=True)
+                rows = np.concatenate([i, np.arange(self.committees)])
+                signs = np.concatenate([np.ones(size), -np.ones(self.committees)])
+                program.sparse_rows(rows, np.concatenate([served, decided]), signs, self.committees, 0.0, 0.0)
                 counted.append([(time, 1.0), (self.b, left_out), (served, -left_out)])
             else:
                 served = self.b
@@ -221,11 +227,10 @@ class GlobalModel:
         columns = np.concatenate(spectrum)
         program.sparse_rows(np.zeros_like(columns), columns, values, 1, -np.inf, part.subchannels_max)
 
-    def promised(self, values: Floats) -> Floats:
-        """What the relaxation says that committees earn before costs; [I]."""
-        start, slope = secants(self.left, self.right, self.part.decay)
-        earned = self.n * self.part.benefit * (start * values[self.b] + slope * self._delays(values))
-        return np.bincount(self.i, earned, self.committees)
+    def promise(self, values: Floats) -> Promise:
+        """By how much the intervals' secants exceed the truth at a solution."""
+        part = self.part
+        return promises(self.left, self.right, part.decay, self.n * part.benefit, values[self.b], self._delays(values))
 
     def _delays(self, values: Floats) -> Floats:
         """b T of every choice."""

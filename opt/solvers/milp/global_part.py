@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...global_equations import evaluate_global
 from ...global_reduction import committee_needs, decision_of_times
 from ...snapshot import GlobalPart
-from .cells import first_ends, split
+from .cells import first_ends, split_all
 from .global_model import GlobalModel, committee_ranges
 from .global_polish import Polish
 from .program import Program
@@ -42,7 +42,7 @@ class GlobalRelaxation:
         )
         self.ranges = committee_ranges(part, self.needs)
         self.tail = self.ranges.tail
-        committees, points = self.needs.access.shape
+        committees, points = int(self.needs.access.shape[0]), int(self.needs.access.shape[1])
         self.unit = float(part.benefit) * points
         off = np.full((committees, 4), np.inf)
         self.decision: GlobalDecision = decision_of_times(
@@ -77,22 +77,17 @@ class GlobalRelaxation:
         counts = np.bincount(choice.access, minlength=len(self.part.capacity))
         if not choice.on.any() or (counts > self.part.capacity).any():
             return
-        for plan in Polish(self.part, self.needs, choice).plans(accuracy):
+        for plan in Polish(self.part, self.needs, self.ranges.late, choice).plans(accuracy):
             decision = decision_of_times(self.part, choice.access, choice.on, plan.phases, plan.verification)
             earned = evaluate_global(self.part, decision)
             if float(earned.utility) > self.objective and earned.violation <= 1e-11:
                 self.objective, self.decision = float(earned.utility), decision
 
+    def loose(self, values: Floats) -> float:
+        """Money that the relaxation earns at ``values`` by secants."""
+        return float(self.model.promise(values).error.sum())
+
     def refine(self, values: Floats, allowed: float) -> tuple[bool, Sequence[Case]]:
         """Split intervals of delays whose secants promise too much."""
-        part, choice = self.part, self.model.choice(values)
-        counts = np.bincount(choice.access, minlength=len(part.capacity))
-        promised = self.model.promised(values) - counts * part.benefit * np.exp(-part.decay * choice.delay)
-        share = allowed / max(1, int(choice.on.sum()))
-        finer = False
-        for i in np.flatnonzero(choice.on).tolist():
-            if promised[i] > share:
-                ends = split(self.ends[i], float(choice.delay[i]), part.decay, float(promised[i]), share)
-                finer |= len(ends) > len(self.ends[i])
-                self.ends[i] = ends
-        return finer, [self.case]
+        model = self.model
+        return split_all(self.ends, model.i, model.promise(values), self.part.decay, allowed), [self.case]

@@ -1,12 +1,12 @@
-r"""From the relaxation's choice to a feasible global decision: access, who is on and what is left are kept, times are improved.
+r"""From the relaxation's choice to a feasible global decision: access, who is on, what is left are kept, times are improved.
 
-As in ``local_polish``: at weights g_i = A B exp(-A T_i) on delays (tangents of the benefits) and prices pi_i = p_0 + price/n_i of
-spectrum, the best times of a committee are
+As in ``local_polish``: at weights g_i = A B exp(-A T_i) on delays (tangents of the benefits) and prices
+pi_i = p_0 + price/n_i of spectrum, the best times of a committee are
 
     t_r = sqrt(pi r / g),   (x, y, z) = sqrt(pi / g) (x^, y^, z^),   t_v = sqrt(cpu_cost cycles / g),
 
-cut at the timeout, with (x^, y^, z^) the minimiser of x + y + max(x, y) + z + e_0/x + sum_a max(e_a/y, g_a/z): spectrum is inversely
-proportional to time, so one shape serves all weights. Where a timeout cuts, the shape is a choice, not the optimum.
+cut at the timeout, with (x^, y^, z^) the minimiser of x + y + max(x, y) + z + e_0/x + sum_a max(e_a/y, g_a/z): spectrum is
+inversely proportional to time, so one shape serves all weights. Where a timeout cuts, the shape is a choice, not the optimum.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Booleans, Floats
+from ...arrays import Booleans, Floats, Integers
 from ...global_reduction import CommitteeNeeds
 from ...snapshot import GlobalPart
 from .global_model import GlobalChoice
@@ -77,10 +77,11 @@ def best_shape(leader: float, broadcast: Floats, reply: Floats, served: Booleans
 class Polish:
     """Improvement for one access, one set of committees that are on, one set of phases that are served."""
 
-    def __init__(self, part: GlobalPart, needs: CommitteeNeeds, choice: GlobalChoice) -> None:
+    def __init__(self, part: GlobalPart, needs: CommitteeNeeds, late: Floats, choice: GlobalChoice) -> None:
         self.part, self.needs, self.choice = part, needs, choice
         self.on = np.flatnonzero(choice.on)
-        points: Floats = np.arange(len(choice.access))
+        self.late = late[self.on]
+        points: Integers = np.arange(len(choice.access))
         self.n = np.bincount(choice.access, minlength=len(choice.on))[self.on].astype(np.float64)
         load = needs.access[choice.access, points]
         self.load = np.bincount(choice.access, load, len(choice.on))[self.on]
@@ -105,8 +106,9 @@ class Polish:
         return total
 
     def step(self, delay: Floats) -> tuple[Floats, Floats] | None:
-        """Phases [on, 4] and verification [on] that answer tangents at ``delay`` within the budget; None: timeouts forbid it."""
-        weight = self.part.decay * self.part.benefit * np.exp(-self.part.decay * delay)
+        """Phases [on, 4] and verification [on] that answer tangents at ``delay`` in the budget; None: timeouts forbid it."""
+        # A committee that drifts off would take all weight with it.
+        weight = self.part.decay * self.part.benefit * np.exp(-self.part.decay * np.minimum(delay, self.late))
         finite = np.isfinite(self.shape)
 
         def phases(price: float) -> Floats:

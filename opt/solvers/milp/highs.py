@@ -1,12 +1,13 @@
 r"""The one door to HiGHS: linear relaxations cut until they are tight, then mixed-integer search with a watched bound.
 
 What a bound from HiGHS is worth. Its dual bound of a maximisation is the largest objective of the linear programs at open
-nodes, each solved to TOLERANCE = 1e-9 in rows, column bounds and reduced costs (the integrality tolerance, the same, concerns
-solutions, not bounds). Columns are O(1): binaries, weights of vertices, seconds, subchannels; money is divided by ``unit``, the
-largest amount one thing can earn. A wrong bound therefore needs rows that are violated by 1e-9 and pay for it: a row relaxed by
-epsilon lets one thing be epsilon more on, or its time or share be off by epsilon, which earns about epsilon units; a reduced cost
-of the wrong sign by epsilon earns at most epsilon times the width of its column. We add 2 TOLERANCE (rows + sum of widths)
-units: every row and every column wrong at once, each as much as the tolerance lets it be.
+nodes, each solved to TOLERANCE = 1e-9 in rows, column bounds and reduced costs (the integrality tolerance, the same,
+concerns solutions, not bounds). Columns are O(1): binaries, weights of vertices, seconds, subchannels; money is divided by
+``unit``, the largest amount one thing can earn. A wrong bound therefore needs rows that are violated by 1e-9 and pay for it:
+a row relaxed by epsilon lets one thing be epsilon more on, or its time or share be off by epsilon, which earns about epsilon
+units; a reduced cost of the wrong sign by epsilon earns at most epsilon times the width of its column. We add
+2 TOLERANCE (rows + sum of widths) units: every row and column wrong at once, each as much as the tolerance lets it be.
+This is an argument about scales, not interval arithmetic: HiGHS computes in floating point and is trusted to keep tolerances.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .program import Linear, Program, TangentPoints, linearise
 
 TOLERANCE = 1e-9
 # Ratio of neighbouring tangent points before anything is known; solutions ask for the points that matter.
-FIRST_RATIO = 1.6
+FIRST_RATIO = 3.0
 OPTIONS: dict[str, str | float | int | bool] = {
     "threads": 1,
     "parallel": "off",
@@ -32,6 +33,8 @@ OPTIONS: dict[str, str | float | int | bool] = {
     "dual_feasibility_tolerance": TOLERANCE,
     "mip_feasibility_tolerance": TOLERANCE,
     "mip_rel_gap": 0.0,
+    # Presolving and restarting cost more than they save on programs this small.
+    "presolve": "off",
     # Solutions of the relaxation are only a means: our own repair finds decisions, HiGHS should prove.
     "mip_heuristic_effort": 0.0,
     "mip_heuristic_run_rins": False,
@@ -45,7 +48,9 @@ OPTIONS: dict[str, str | float | int | bool] = {
 class Watch(Protocol):
     """Sees (values attained in the relaxation, bound) as the search runs, in money; True ends the search."""
 
-    def __call__(self, relaxed: float, bound: float, /) -> bool: ...
+    def __call__(self, relaxed: float, bound: float, /) -> bool:
+        """Whether the search may end."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +137,8 @@ class Relaxation:
 
     def search(self, absolute: float, watch: Watch) -> Searched:
         """Mixed-integer search to an absolute gap (money) or until the deadline passes or ``watch`` ends it."""
-        # A fresh object: HiGHS takes the solution of a linear program as a start, solves a smaller program around it, and reports
-        # the bounds of that one to the same callbacks.
+        # A fresh object: HiGHS would take the linear program's solution as a start, solve a smaller program around it, and
+        # report the bounds of that one to the same callbacks.
         self._load()
         linear, slack = self.linear, self.slack
         columns = np.flatnonzero(linear.whole).astype(np.int32)

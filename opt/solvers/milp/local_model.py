@@ -1,19 +1,19 @@
 r"""The local part of Problem (16) as a mixed-integer program with hyperbolas that never says less than the truth.
 
-Reduced variables (``opt.local_reduction``) in times: head j uploads in x, trains in y and waits q with the others, so it spends
-u = need/x subchannels and k = cpu_cost work/y money, both hyperbolas, and earns worth exp(-A (x + y + q)), which has a secant on
-each interval of the delay. A binary b_jc says that head j is on with its delay in interval c; x, y, q, u, k are per interval
-(the convex hull of the head's choices), at most one b_jc is 1, none when the head is off.
+Reduced variables (``opt.local_reduction``) in times: head j uploads in x, trains in y and waits q with the others, so it
+spends u = need/x subchannels and k = cpu_cost work/y money, both hyperbolas, and earns worth exp(-A (x + y + q)), which has a
+secant on each interval of the delay. A binary b_jc says that head j is on with its delay in interval c; x, y, q, u, k are per
+interval (the convex hull of the head's choices), at most one b_jc is 1, none when the head is off.
 
-One program is for tau = T_multi in one interval (a ``Case``) without an edge of the level inside. There M/tau is a hyperbola and
-the shared delay Q(tau) lies above lines. Head j waits Q only if it is on: with o_j = sum_c b_jc
+One program is for tau = T_multi in one interval (a ``Case``) without an edge of the level inside. There M/tau is a hyperbola
+and the shared delay Q(tau) lies above lines. Head j waits Q only if it is on: with o_j = sum_c b_jc
 
     sum_c q_jc >= Q - Qmax (1 - o_j),      q_jc >= Qmin b_jc,
 
 where Qmin and Qmax are Q at the ends of the interval: the only "big" constants, and the smallest that are valid.
 
-What is left out, and why nothing is lost: a head whose delay exceeds ``late`` earns less than it costs whatever the others do
-(or less than its share of ``tail``, which is added to the bound), so it is off; everything off earns 0 and is held from the start.
+What is left out, and why nothing is lost: a head whose delay exceeds ``late`` earns less than it costs whatever the others
+do (or less than its share of ``tail``, which is added to the bound), so it is off; everything off earns 0 and is held anyway.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 
 from ...arrays import Booleans, Floats, Integers
 from ...local_reduction import ReducedLocal
-from .cells import secants
+from .cells import Promise, promises, secants
 from .local_delay import OVERLAP, delay_in, lines_below
 from .program import Program
 from .refinement import Case
@@ -144,11 +144,27 @@ class LocalModel:
         program.sparse_rows(rows, columns, values, count, -self.most, np.inf)
         return m
 
-    def promised(self, values: Floats) -> Floats:
-        """What the relaxation says that heads earn before costs; [J]."""
-        start, slope = secants(self.left, self.right, self.problem.decay)
-        earned = start * values[self.b] + slope * (values[self.x] + values[self.y] + values[self.q])
-        return np.bincount(self.head, self.problem.worth[self.head] * earned, len(self.problem.worth))
+    def promise(self, values: Floats) -> Promise:
+        """By how much the intervals' secants exceed the truth at a solution."""
+        delays = values[self.x] + values[self.y] + values[self.q]
+        worth = self.problem.worth[self.head]
+        return promises(self.left, self.right, self.problem.decay, worth, values[self.b], delays)
+
+    def waived(self, values: Floats) -> tuple[float, float]:
+        """(money that heads earn by waiting less than Q(tau), tau) at a solution."""
+        if self.case.left <= 0.0:
+            return 0.0, 0.0
+        problem, size = self.problem, len(self.problem.worth)
+        tau = float(np.clip(values[self.tau[0]], *self.case))
+        share, wait, other = (
+            np.bincount(self.head, columns, size)
+            for columns in (values[self.b], values[self.q], values[self.x] + values[self.y])
+        )
+        on = share > 1e-6
+        share, wait, other = share[on], wait[on] / share[on], other[on] / share[on]
+        waits = delay_in(problem, tau, *self.case)
+        truth = problem.worth[on] * np.exp(-problem.decay * (other + waits))
+        return float((share * truth) @ np.expm1(problem.decay * np.maximum(0.0, waits - wait))), tau
 
     def choice(self, values: Floats) -> LocalChoice:
         """Read a solution; a head that is on by halves (a linear relaxation's) counts as on from 1/2."""

@@ -14,15 +14,17 @@ from ...errors import InputError
 from ...local_equations import evaluate_local
 from ...local_reduction import recover_local, reduce_local
 from ...snapshot import LocalPart
-from .cells import first_ends, split
+from .cells import first_ends, split_all
 from .local_delay import delay_in, first_taus, latest_tau
-from .local_model import TAIL, LocalChoice, LocalModel, head_ranges
+from .local_model import TAIL, LocalModel, head_ranges
 from .local_polish import Polish
 from .program import Program
 from .refinement import Case
 
 # Relative slack for sums of exponentials that are bounds by themselves.
 ROUNDING = 1e-9
+# Intervals of tau are not cut below this relative width.
+NARROW = 1e-9
 
 
 class LocalRelaxation:
@@ -88,30 +90,17 @@ class LocalRelaxation:
         if float(earned.utility) > self.objective and earned.violation <= 1e-12:
             self.objective, self.decision = float(earned.utility), decision
 
+    def loose(self, values: Floats) -> float:
+        """Money that the relaxation earns at ``values`` by secants and by waits that are too short."""
+        return float(self.model.promise(values).error.sum()) + self.model.waived(values)[0]
+
     def refine(self, values: Floats, allowed: float) -> tuple[bool, Sequence[Case]]:
         """Split intervals of delays whose secants promise too much, and the interval of tau when heads wait too little."""
-        problem, choice = self.problem, self.model.choice(values)
-        heads = np.flatnonzero(choice.on)
-        share = 0.5 * allowed / max(1, len(heads))
-        promised = self.model.promised(values) - problem.worth * np.exp(-problem.decay * choice.delay)
-        finer = False
-        for j in heads.tolist():
-            if promised[j] > share:
-                ends = split(self.ends[j], float(choice.delay[j]), problem.decay, float(promised[j]), share)
-                finer |= len(ends) > len(self.ends[j])
-                self.ends[j] = ends
-        return finer, self._cases_after(choice, 0.5 * allowed)
-
-    def _cases_after(self, choice: LocalChoice, allowed: float) -> list[Case]:
-        """The interval of tau, cut in two when heads wait noticeably less than Q(tau)."""
-        problem, (left, right) = self.problem, self.model.case
-        if right <= left * (1.0 + 1e-9):
-            return [Case(left, right)]
-        waits = delay_in(problem, choice.tau, left, right)
-        short = np.maximum(0.0, waits - (choice.delay - choice.upload - choice.training)[choice.on])
-        earned = (problem.worth * np.exp(-problem.decay * choice.delay))[choice.on]
-        if float(earned @ np.expm1(problem.decay * short)) <= allowed:
-            return [Case(left, right)]
+        model, (left, right) = self.model, self.model.case
+        finer = split_all(self.ends, model.head, model.promise(values), self.problem.decay, 0.5 * allowed)
+        waived, tau = model.waived(values)
+        if waived <= 0.5 * allowed or right <= left * (1.0 + NARROW):
+            return finer, [model.case]
         margin = 0.1 * (right - left)
-        cut = min(max(choice.tau, left + margin), right - margin)
-        return [Case(left, cut), Case(cut, right)]
+        cut = min(max(tau, left + margin), right - margin)
+        return True, [Case(left, cut), Case(cut, right)]

@@ -43,6 +43,7 @@ class Polish:
         self.worth, self.need = problem.worth[self.on], problem.need[self.on]
         self.money = problem.cpu_price * problem.work[self.on]
         self.fastest = ranges.training[self.on]
+        self.late = ranges.late[self.on]
         self.left, self.right = self._level_range()
 
     def _level_range(self) -> tuple[float, float]:
@@ -88,7 +89,8 @@ class Polish:
     def step(self, delay: Floats) -> Times:
         """The best answer to tangents at ``delay`` that keeps the budget."""
         problem = self.problem
-        weight = problem.decay * self.worth * np.exp(-problem.decay * delay)
+        # A head that drifts off would take all weight with it.
+        weight = problem.decay * self.worth * np.exp(-problem.decay * np.minimum(delay, self.late))
         total = float(weight.sum())
         training = np.maximum(np.sqrt(self.money / weight), self.fastest)
         root = np.sqrt(self.need / weight)

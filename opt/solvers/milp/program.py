@@ -8,8 +8,8 @@ tangents at points s_0 = low < s_1 < ... < s_n = high: their upper envelope is a
 
     (low, c/low),  (2 s_i s_i+1/(s_i + s_i+1), 2 c/(s_i + s_i+1)) for i = 0 .. n - 1,  (high, c/high),
 
-so (t, p - excess) = b times a convex combination of the vertices: weights lambda >= 0 that sum to b. That is the same relaxation
-as one row per tangent, but simplex methods pay for rows. More is never gained by an excess in p: p only ever costs.
+so (t, p - excess) = b times a convex combination of the vertices: weights lambda >= 0 that sum to b. That is the same
+relaxation as one row per tangent, but simplex methods pay for rows. More is never gained by an excess in p: p only costs.
 """
 
 from __future__ import annotations

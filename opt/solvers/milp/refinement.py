@@ -3,7 +3,8 @@ r"""Refine, solve, repair, repeat: the loop around HiGHS for one part of Problem
 A part is a list of cases (intervals of the multicast time; the global part has one) that together hold every decision worth
 having. A round takes the case with the largest bound, builds its program on the grids of now, cuts the linear relaxation until
 curves are tight, searches it with HiGHS, repairs the solution to a feasible decision, and splits intervals (or the case) where
-the relaxation promised too much. The first visit of a case stops after the linear relaxation, which is often enough.
+the relaxation promised too much. A case's first visit ends with the
+linear relaxation, and so does every one in which that alone shows where the grids are too coarse.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ PartDecision = TypeVar("PartDecision", LocalDecision, GlobalDecision, covariant=
 
 # Precision of hyperbolas: relative error of p t >= c that is cut off, from the first round to the last.
 COARSE, FINE = 3e-3, 1e-8
+# Part of what a linear relaxation earns too much that grids must explain for refining them to come before searching.
+MOSTLY = 0.3
+# Part of the time left that one search may take: other cases and the other part want some, too.
+SEARCH_SHARE = 0.25
 
 
 class Case(NamedTuple):
@@ -61,6 +66,10 @@ class Refinable(Protocol[PartDecision]):
         """Look for a decision near ``values``, a solution of the program built last."""
         ...
 
+    def loose(self, values: Floats) -> float:
+        """Money that the relaxation earns at ``values`` because its grids are coarse."""
+        ...
+
     def refine(self, values: Floats, allowed: float) -> tuple[bool, Sequence[Case]]:
         """Split intervals of the grids that promise more than ``allowed`` money at ``values``: any? And the cases that
         replace the one built last."""
@@ -71,7 +80,7 @@ class Refinable(Protocol[PartDecision]):
 class _Open:
     case: Case
     bound: float
-    solutions: int = 0
+    solved: bool = False
 
 
 class Refinement(Generic[PartDecision]):
@@ -109,40 +118,52 @@ class Refinement(Generic[PartDecision]):
         part, start = self.part, self.clock.elapsed
         opened = max(self.open, key=lambda one: one.bound)
         scale = part.unit + abs(part.objective)
-        known = opened.bound - part.objective if opened.solutions > 1 else scale
-        precision = min(max(0.03 * known / scale, FINE), COARSE)
+        known = opened.bound - part.objective if opened.solved else scale
+        precision = min(max(0.2 * known / scale, FINE), COARSE)
         relaxation = Relaxation(part.build(opened.case), part.unit, self.points, deadline)
-        solved = relaxation.tighten(precision, rounds=6)
+        solved = relaxation.tighten(precision, rounds=3)
         self.stages["linear"] += self.clock.elapsed - start
         if solved is None:
             self.movable = deadline.passed
             return
         opened.bound = min(opened.bound, solved.bound + part.tail)
-        if opened.solutions and opened.bound > part.objective + 0.5 * target:
-            solved = self._search(relaxation, opened, target)
-        start = self.clock.elapsed
-        opened.solutions += 1
-        if len(solved.values):
-            part.attempt(solved.values, 0.01 * target)
-            if opened.solutions > 1 and opened.bound > part.objective + 0.5 * target:
-                sharper = relaxation.sharpen(solved.values, precision)
-                allowed = max(0.25 * target, 0.1 * (solved.relaxed - part.objective))
-                finer, cases = part.refine(solved.values, allowed)
-                self.open.remove(opened)
-                self.open += [_Open(case, opened.bound, opened.solutions) for case in cases]
-                self.movable = finer or sharper or precision > FINE or len(cases) > 1
-        self.stages["repair"] += self.clock.elapsed - start
+        first, opened.solved = not opened.solved, True
+        self._repair(solved, target)
+        over = solved.relaxed - part.objective
+        if not first and opened.bound > part.objective + target and part.loose(solved.values) <= MOSTLY * over:
+            found = self._search(relaxation, opened, target)
+            if len(found.values):
+                solved = found
+                self._repair(solved, target)
+                over = solved.relaxed - part.objective
+        if not first and opened.bound > part.objective + target:
+            sharper = relaxation.sharpen(solved.values, precision)
+            finer, cases = part.refine(solved.values, max(0.25 * target, 0.1 * over))
+            self.open.remove(opened)
+            self.open += [_Open(case, opened.bound, True) for case in cases]
+            self.movable = finer or sharper or precision > FINE
         self.log()
+
+    def _repair(self, solved: Searched, target: float) -> None:
+        """Look for a decision near a solution."""
+        start = self.clock.elapsed
+        self.part.attempt(solved.values, 0.01 * target)
+        self.stages["repair"] += self.clock.elapsed - start
 
     def _search(self, relaxation: Relaxation, opened: _Open, target: float) -> Searched:
         """Mixed-integer search that ends when refining pays more than searching."""
         part, start = self.part, self.clock.elapsed
+        patience = SEARCH_SHARE * (self.clock.limit - start)
 
         def watch(relaxed: float, bound: float) -> bool:
             opened.bound = min(opened.bound, bound + part.tail)
             self.log()
             over = bound - part.objective
-            return over <= 0.5 * target or (math.isfinite(relaxed) and bound - relaxed <= 0.1 * over)
+            return (
+                over <= target
+                or self.clock.elapsed - start > patience
+                or (math.isfinite(relaxed) and bound - relaxed <= 0.1 * over)
+            )
 
         found = relaxation.search(0.1 * target, watch)
         opened.bound = min(opened.bound, found.bound + part.tail)
