@@ -65,6 +65,12 @@ SOLVERS: dict[str, SolverEntry] = {
         handles="every mode, whole subchannels included",
         requires=("pyomo", "pyscipopt"),
     ),
+    "gurobi": SolverEntry(
+        target="twingap.opt.solvers.gurobi:solve",
+        proves="Gurobi's dual bound on the reduced formulation: floating point, tolerance 1e-9, slack added",
+        handles="every mode, whole subchannels included; as far as its licence allows",
+        requires=("pyomo", "gurobipy"),
+    ),
 }
 
 

@@ -61,9 +61,9 @@ def start_global(part: GlobalPart, block: Any) -> GlobalModel:
     shortest = np.stack([needs.access.min(axis=-1), needs.leader, _slowest(needs), _slowest(needs), _replies(needs)], axis=-1)
     shortest = shortest / budget * (1.0 - GIVE)
     fastest = needs.fastest * (1.0 - GIVE)
-    reachable = np.ones(len(committees), dtype=bool) if cap else (shortest <= longest).all(axis=-1)
+    in_time = np.logical_or((shortest <= longest).all(axis=-1), cap)
     shortest = np.minimum(shortest, longest)
-    alive = [bool(reachable[i] and shortest[i].sum() + fastest[i] < end) for i in committees]
+    alive = [bool(in_time[i] and shortest[i].sum() + fastest[i] < end) for i in committees]
     unit = float(part.cpu_max_hz.max())
 
     block.access = pyo.Var(committees, aps, domain=pyo.Binary)
@@ -74,8 +74,9 @@ def start_global(part: GlobalPart, block: Any) -> GlobalModel:
     variable(block, "gain", [committees], 0.0, 1.0)
     if cap:
         block.kept = pyo.Var(committees, range(5), domain=pyo.Binary)
-    block.one_committee = pyo.Constraint(aps, rule=lambda _, k: sum(block.access[i, k] for i in committees) == 1)
     rules = conditions(block, "committee")
+    for k in aps:
+        rules.add(sum(block.access[i, k] for i in committees) == 1)
     for i in committees:
         rules.add(sum(block.access[i, k] for k in aps) <= int(part.capacity[i]))
         if not alive[i]:
@@ -126,7 +127,9 @@ def finish_global(model: GlobalModel, spectrum: list[list[Any]], cpu: list[Any])
         seats = [(i, v) for i in committees for v in range(len(spectrum[i]))]
         most = math.floor(part.subchannels_max * (1.0 + GIVE))
         block.whole = pyo.Var(seats, domain=pyo.Integers, bounds=(0, most))
-        block.totals = pyo.Constraint(seats, rule=lambda _, i, v: block.whole[i, v] == spectrum[i][v])
+        whole = conditions(block, "whole_totals")
+        for i, v in seats:
+            whole.add(block.whole[i, v] == spectrum[i][v])
     counts = [(i, n) for i in committees for n in range(min(int(part.capacity[i]), len(aps)) + 1)]
     block.count = pyo.Var(counts, domain=pyo.Binary)
     block.worth_at = pyo.Var(counts)

@@ -1,7 +1,7 @@
-"""Formulation ``link``: Problem (16) as printed, with the spectrum of every sender or link and the CPU of everybody a variable.
+"""Formulation ``link``: Problem (16) as printed, the spectrum of each sender or link and each CPU a variable.
 
-Local: (7) for every link of every head, T_multi_j at least each of them, T_multi at least their mean. Global: (5) for every link
-of every phase, (12) for every delegate. A job of ``need`` subchannel seconds on a share W within t is W t >= need.
+Local: (7) for every link of every head, T_multi_j at least each of them, T_multi at least their mean. Global: (5) for every
+link of every phase, (12) for every delegate. A job of ``need`` subchannel seconds on a share W within t is W t >= need.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def build_global(part: GlobalPart, block: Any) -> GlobalModel:
     links = [(i, v, w) for i, v in seats for w in delegates[i] if v != w]
     fastest = part.cpu_max_hz / model.cpu_unit * (1.0 + GIVE)
     block.request = pyo.Var(committees, aps, bounds=(0.0, most))
-    block.cpu = pyo.Var(seats, bounds=lambda _, i, v: (0.0, float(fastest[i, v])))
+    block.cpu = pyo.Var(seats, domain=pyo.NonNegativeReals)
+    for i, v in seats:
+        block.cpu[i, v].setub(float(fastest[i, v]))
     group = part.multicast == "group"
     if group:
         block.multicast = pyo.Var(seats, bounds=(0.0, most))
@@ -90,9 +92,10 @@ def build_global(part: GlobalPart, block: Any) -> GlobalModel:
                 rules.add(block.cpu[i, v] * block.verification[i] >= cycles * block.on[i] ** 2)
     spectrum: list[list[Any]] = []
     for i in committees:
-        own = [
-            block.multicast[i, v] if group else sum(block.peer[i, v, w] for w in delegates[i] if w != v) for v in delegates[i]
-        ]
+        if group:
+            own: list[Any] = [block.multicast[i, v] for v in delegates[i]]
+        else:
+            own = [sum(block.peer[i, v, w] for w in delegates[i] if w != v) for v in delegates[i]]
         own[0] += sum(block.request[i, k] for k in aps)
         spectrum.append(own)
     return finish_global(model, spectrum, [sum(block.cpu[i, v] for v in delegates[i]) for i in committees])

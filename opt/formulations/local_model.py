@@ -2,10 +2,11 @@ r"""Pyomo model of the local part of (16): what both formulations share. They di
 
 Per head j, ``on`` when it earns: upload and training take t_u and t_f with u_j t_u >= d_j, f_j t_f >= a_j. Its gain is
 exp(-A (t_u + t_f + queueing + adaptation)), written as ``own`` = exp(-A (t_u + t_f)) times ``common`` = exp(-A (queueing +
-adaptation)), which is one number for all heads: branching on it tightens every product at once. Off: own = 0. ``multicasting`` is 1 when T_multi is finite, i.e. all heads with
-peers multicast; without it nobody earns. The level of (11) is a choice among intervals of T_multi (floor), on each of which
-the adaptation time is level * T_multi. An interval holds its right end, where the true level is one more: the supremum there is
-approached and not attained, so the model's optimum is the supremum, and recovery steps below the end.
+adaptation)), which is one number for all heads: branching on it tightens every product at once. Off: own = 0.
+``multicasting`` is 1 when T_multi is finite, i.e. all heads with peers multicast; without it nobody earns. The level of (11)
+is a choice among intervals of T_multi (floor), on each of which the adaptation time is level * T_multi. An interval holds its
+right end, where the true level is one more: the supremum there is approached and not attained, so the model's optimum is the
+supremum, and recovery steps below the end.
 
 Units: subchannels, seconds, and ``cpu_unit`` (the largest CPU of a head), so that numbers are near 1.
 """
@@ -46,7 +47,7 @@ def adaptation_and_queueing(part: LocalPart, tau: Floats) -> Floats:
 
 
 def latest(part: LocalPart, allowed: float) -> float:
-    """A T_multi [s] beyond which queueing and adaptation exceed ``allowed`` seconds: Q does not decrease, so bisection holds."""
+    """A T_multi [s] beyond which queueing and adaptation exceed ``allowed`` seconds (they never decrease: bisection)."""
     low, high = 0.0, 1.0 / part.arrival_rate
     while adaptation_and_queueing(part, np.asarray(high)) <= allowed:
         low, high = high, 2.0 * high
@@ -119,10 +120,11 @@ def _mean_time(part: LocalPart, block: Any, tau_range: tuple[float, float]) -> N
     lows = dict(zip(levels, [low, *(end * (1.0 - 1e-12) for end in ends)], strict=True))
     highs = dict(zip(levels, [*(end * (1.0 + 1e-12) for end in ends), high], strict=True))
     block.level = pyo.Var(levels, domain=pyo.Binary)
-    block.tau_at = pyo.Var(levels, bounds=lambda _, level: (0.0, highs[level]))
+    block.tau_at = pyo.Var(levels, domain=pyo.NonNegativeReals)
     rules.add(sum(block.level[level] for level in levels) == 1)
     rules.add(sum(block.tau_at[level] for level in levels) == block.tau)
     for level in levels:
+        block.tau_at[level].setub(highs[level])
         rules.add(block.tau_at[level] >= lows[level] * block.level[level])
         rules.add(block.tau_at[level] <= highs[level] * block.level[level])
     rules.add(block.adaptation >= sum(level * block.tau_at[level] for level in levels))
@@ -137,7 +139,9 @@ def finish_local(model: LocalModel, spectrum: list[Any] | None, total: Any) -> L
         assert spectrum is not None
         most = math.floor(data.budget * (1.0 + GIVE))
         block.whole = pyo.Var(heads, domain=pyo.Integers, bounds=(0, most))
-        block.totals = pyo.Constraint(heads, rule=lambda _, j: block.whole[j] == spectrum[j])
+        totals = conditions(block, "totals")
+        for j in heads:
+            totals.add(block.whole[j] == spectrum[j])
     block.earned = pyo.Expression(
         expr=sum(data.worth[j] * block.gain[j] - data.cpu_price * model.cpu_unit * block.cpu[j] for j in heads)
         - data.spectrum_price * total

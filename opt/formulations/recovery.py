@@ -1,8 +1,8 @@
 """From values of a solved model back to a decision: the same for both formulations, judged by the equations.
 
-A solver meets constraints to a tolerance, a decision must meet them to 1e-9, and a supremum at a level's end is not attained. So
-a few candidates are made, each a hair further inside, and the best that the equations call feasible is taken. Links are recovered
-by equalisation (local_reduction, global_reduction), which is never worse than what the model held.
+A solver meets constraints to a tolerance, a decision must meet them to 1e-9, and a supremum at a level's end is not attained.
+So a few candidates are made, each a hair further inside, and the best that the equations call feasible is taken. Links are
+recovered by equalisation (local_reduction, global_reduction), which is never worse than what the model held.
 """
 
 from __future__ import annotations
@@ -54,10 +54,8 @@ def _local_candidates(model: LocalModel) -> Iterator[LocalDecision]:
     cpu = np.where(on, np.clip(values(block.cpu, count) * model.cpu_unit, 0.0, data.cpu_max), 0.0)
     linked = model.tau_range[1] > 0.0
     if part.whole_subchannels:
-        multicast = (
-            values(block.multicast, count) if part.multicast == "group" or hasattr(block, "multicast") else _links(model)
-        )
-        whole = np.round(np.maximum(uplink + multicast, 0.0))
+        multicast = values(block.multicast, count) if hasattr(block, "multicast") else _links(model)
+        whole = np.rint(np.maximum(uplink + multicast, 0.0)).astype(np.float64)
         times = values(block.multicast_time, count) if linked else np.zeros(count)
         for hair in HAIRS:
             yield _whole_local(part, on, whole, cpu, times * (1.0 - hair))
@@ -81,7 +79,7 @@ def _links(model: LocalModel) -> Floats:
 
 
 def _whole_local(part: LocalPart, on: Booleans, whole: Floats, cpu: Floats, times: Floats) -> LocalDecision:
-    """W_j = ``whole``: as much multicast as reaches T_multi_j = ``times``, the rest is uplink; a head that is off multicasts all."""
+    """W_j = ``whole``: as much multicast as reaches T_multi_j = ``times``, the rest is uplink (of a head that is on)."""
     needs, links = multicast_needs(part), link_needs(part)
     layout = part.layout
     asked = np.divide(needs, times, out=np.zeros_like(needs), where=times > 0.0)

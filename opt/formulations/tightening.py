@@ -1,9 +1,10 @@
 r"""Bounds that some optimum meets although not every decision does; they hold in both formulations.
 
-Value: a head that is on may be switched off at no harm to others (its spectrum is freed, T_multi stays), so at some optimum every
-head that is on earns worth exp(-A (t + Q)) >= p_0 u + z f. With t = t_u + t_f, u t_u >= d and f t_f >= a, Cauchy-Schwarz gives
-p_0 u + z f >= (sqrt(p_0 d) + sqrt(z a))^2 / t = C/t. Hence t exp(-A t) >= C exp(A Q) / worth: t lies between the two roots. The
-same holds for a committee (unconfirmed and without spectrum and CPU it earns 0 and frees C5).
+Value: a head that is on may be switched off at no harm to others (its spectrum is freed, T_multi stays), so at some optimum
+every head that is on earns worth exp(-A (t + Q)) >= p_0 u + z f. With t = t_u + t_f, u t_u >= d and f t_f >= a, Cauchy-Schwarz
+gives p_0 u + z f >= (sqrt(p_0 d) + sqrt(z a))^2 / t = C/t. Hence t exp(-A t) >= C exp(A Q) / worth: t lies between the two
+roots. With whole subchannels switching off may free nothing, since what is left must be rounded up: only the CPU counts there
+(p_0 = 0).
 Multicasting: without it everybody is off and (14) is at most 0; so the model keeps it and the bound is at least 0.
 """
 
@@ -57,6 +58,7 @@ def tighten_local(model: LocalModel) -> None:
     part, data, block = model.part, model.data, model.block
     unit, end, decay = model.cpu_unit, model.horizon, data.decay
     tau_low, tau_high = model.tau_range
+    saved = 0.0 if part.whole_subchannels else data.spectrum_price
     block.multicasting.fix(1)
     block.keep = pyo.ConstraintList()
     most_common = math.exp(-decay * common_delay(part, tau_low)) * (1.0 + GIVE) if tau_high > 0.0 else 1.0
@@ -65,7 +67,7 @@ def tighten_local(model: LocalModel) -> None:
     for j in range(len(data.worth)):
         if block.on[j].fixed:
             continue
-        cost = (math.sqrt(data.spectrum_price * data.need[j]) + math.sqrt(data.cpu_price * data.work[j])) ** 2
+        cost = (math.sqrt(saved * data.need[j]) + math.sqrt(data.cpu_price * data.work[j])) ** 2
         shortest = float(block.upload[j].lb + block.training[j].lb)
         low, high = time_between(decay, cost, data.worth[j] * most_common, end)
         low = max(low, shortest)
@@ -84,7 +86,7 @@ def tighten_local(model: LocalModel) -> None:
         block.keep.add(block.uplink[j] >= data.need[j] / upload.ub * (1.0 - GIVE) * block.on[j])
         block.keep.add(block.cpu[j] >= data.work[j] / unit / training.ub * (1.0 - GIVE) * block.on[j])
         price = data.cpu_price * unit
-        block.keep.add(data.worth[j] * block.gain[j] >= data.spectrum_price * block.uplink[j] + price * block.cpu[j])
+        block.keep.add(data.worth[j] * block.gain[j] >= saved * block.uplink[j] + price * block.cpu[j])
     least_common = 1.0
     if tau_high > 0.0 and lives:
         tau_high = min(tau_high, max(latest(part, common_left), tau_low))
@@ -143,11 +145,11 @@ def head_optimum(decay: float, cost: float, height: float) -> tuple[float, float
     product = 0.5 * math.sqrt(decay * cost / height)
     if product >= 0.5 * math.exp(-0.5):
         return 0.5, ROUND_UP
-    x = -float(np.real(lambertw(-product)))
+    x = -float(lambertw(-product).real)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
     return x, height * math.exp(-2.0 * x) * (1.0 - 2.0 * x) + ROUND_UP
 
 
 def _common_left(worth: float, cost: float, decay: float, low: float, high: float) -> float:
-    """Most Q [s] with which a head still earns its keep: max over t of ln(worth t / C) / A - t, at t = 1/A within [low, high]."""
+    """Most Q [s] with which a head still earns its keep: max over t in [low, high] of ln(worth t / C) / A - t, at t = 1/A."""
     t = min(max(1.0 / decay, low), high)
     return max(0.0, math.log(worth * t / cost) / decay - t) * (1.0 + 1e-9)

@@ -1,9 +1,9 @@
-"""One way to solve (16) with a solver behind Pyomo's new interface: part by part, bound from its dual bound, decision re-judged.
+"""Solve (16) with a solver behind Pyomo's new interface: part by part, bound from its dual bound, decision judged anew.
 
 Both parts share nothing, so they are solved one after the other and their bounds add up.
 
 What a bound is worth. These solvers prove in floating point: they accept constraints violated by their tolerance (set to 1e-9
-here, on models whose numbers are near 1) and their relaxations carry rounding. The bound we report adds ``ROOM`` times everything
+here, on models whose numbers are near 1) and their relaxations carry rounding. The bound we report adds ``ROOM`` times all
 the part could earn at most to the dual bound, plus what the horizon cuts off (modelling.horizon). That has covered every excess
 we saw at this tolerance (below 1e-8 of it); it is a margin, not a proof in exact arithmetic.
 """
@@ -88,8 +88,8 @@ def solve_with(backend: Backend, formulation: FormulationName, snapshot: Snapsho
     local_earned = float(evaluate_local(snapshot.local, local).utility)
 
     objective, bound = local_earned + global_earned, local_bound + second.bound
-    reached = relative_gap(objective, bound) <= budget.gap
-    stopped: Stopped = "gap" if reached else "time_limit" if deadline.elapsed >= 0.99 * budget.time_limit else "exhausted"
+    met = relative_gap(objective, bound) <= budget.gap
+    stopped: Stopped = "gap" if met else "time_limit" if deadline.elapsed >= 0.99 * budget.time_limit else "exhausted"
     return Answer(
         decision=Decision(local, global_),
         local_bound=local_bound,
