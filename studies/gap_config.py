@@ -31,7 +31,7 @@ class GapConfig(Config):
     scenario: dict[str, Any] = Field(default={})
     """Fields of Scenario to change."""
     sigma: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2), min_length=1)
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     policies: tuple[str, ...] = Field(default=(LEARNER, *registered_baselines()), min_length=1)
     episodes: int = Field(default=20, ge=1)
     """Evaluation episodes per seed."""

@@ -22,6 +22,8 @@ length: 2
 replicates: 200
 training: {{updates: 3, num_envs: 8}}
 """
+# Worker processes on a busy machine that compiles first.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RESULTS = ("gap.csv", "episodes.csv", "curves.csv")
 
 
@@ -44,7 +46,6 @@ def first(tmp_path_factory):
     return directory, done
 
 
-@pytest.mark.slow
 def test_the_table_is_printed_and_every_cell_has_a_record(first):
     directory, done = first
     assert re.search(r"^mappo +\d", done.stdout, re.MULTILINE)
@@ -61,7 +62,6 @@ def test_the_table_is_printed_and_every_cell_has_a_record(first):
             assert float(row["gap"]) < 2e-3
 
 
-@pytest.mark.slow
 def test_same_seeds_same_bytes_twice(first, tmp_path):
     directory, _ = first
     again = tmp_path / "again"
@@ -70,7 +70,6 @@ def test_same_seeds_same_bytes_twice(first, tmp_path):
         assert (again / name).read_bytes() == (directory / name).read_bytes()
 
 
-@pytest.mark.slow
 def test_started_again_it_runs_only_what_is_missing(first):
     directory, _ = first
     before = {name: (directory / name).read_bytes() for name in RESULTS}
@@ -85,7 +84,6 @@ def test_started_again_it_runs_only_what_is_missing(first):
     assert {name: (directory / name).read_bytes() for name in RESULTS} == before
 
 
-@pytest.mark.slow
 def test_the_page_fetches_nothing(first):
     directory, _ = first
     page = (directory / "report.html").read_text()
@@ -97,7 +95,6 @@ def test_the_page_fetches_nothing(first):
         assert (directory / f"report-{name}.svg").read_text().startswith("<svg")
 
 
-@pytest.mark.slow
 def test_report_makes_the_same_tables_again(first):
     directory, _ = first
     before = (directory / "gap.csv").read_bytes()
@@ -136,7 +133,6 @@ def die(environment, rng):
 '''
 
 
-@pytest.mark.slow
 def test_a_planted_policy_that_beats_the_bound_and_one_that_dies_fail_the_study_loudly(tmp_path):
     """Both come from another package's entry points; the other cells still count."""
     about = tmp_path / "package" / "planted-1.0.dist-info"
@@ -158,7 +154,6 @@ def test_a_planted_policy_that_beats_the_bound_and_one_that_dies_fail_the_study_
     assert "cells failed" in (tmp_path / "results" / "report.html").read_text()
 
 
-@pytest.mark.slow
 def test_interrupted_it_leaves_whole_records_only(tmp_path):
     config = tmp_path / "gap.yaml"
     config.write_text(CONFIG.format(policies="mappo, static"))
