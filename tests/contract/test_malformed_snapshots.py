@@ -4,10 +4,10 @@ import copy
 import json
 
 import pytest
-from typer.testing import CliRunner
 
 from twingap.opt.errors import InputError
 from twingap.opt.snapshot_file import load_snapshot, snapshot_from_json
+from twingap.studies.cli import main
 
 POSITIVE_NUMBERS = {
     "local": ["subchannel_hz", "subchannels_max", "benefit", "decay", "arrival_rate", "multicast_bits"],
@@ -175,16 +175,18 @@ def test_each_fault_names_its_field(by_hand_json, fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS[::5], ids=described)
-def test_the_command_line_refuses_with_exit_code_2(by_hand_json, tmp_path, fault):
-    from twingap.studies.cli import app
-
+def test_the_command_line_refuses_with_exit_code_2(by_hand_json, tmp_path, monkeypatch, capsys, fault):
     owner, key, index, wrong, path = fault
     file, output = tmp_path / "bad.json", tmp_path / "solution.json"
     file.write_text(json.dumps(spoil(copy.deepcopy(by_hand_json), owner, key, index, wrong)))
-    got = CliRunner().invoke(app, ["solve", str(file), "--output", str(output)])
-    assert got.exit_code == 2, got.output
-    lines = got.stderr.strip().splitlines()
-    assert len(lines) == 1, got.stderr
+    monkeypatch.setattr("sys.argv", ["twingap", "solve", str(file), "--output", str(output)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    shown = capsys.readouterr()
+    lines = shown.err.strip().splitlines()
+    assert len(lines) == 1, shown.err
+    assert shown.out == ""
     assert str(file) in lines[0]
     # JSON itself has no NaN or Infinity: those files name the constant, the others the field.
     assert path.split("[")[0].split(".")[-1] in lines[0] or "finite" in lines[0]
