@@ -21,12 +21,14 @@ GROUP = "twingap.solvers"
 @dataclass(frozen=True)
 class SolverEntry:
     """target "module:function", imported on use; proves: what its bound rests on ("nothing" when it has none);
-    handles: which modes; requires: importable packages it needs; origin: the distribution that registers it."""
+    handles: which modes; requires: importable packages it needs; certifies: whether it writes certificates when asked;
+    origin: the distribution that registers it."""
 
     target: str
     proves: str
     handles: str
     requires: tuple[str, ...] = ()
+    certifies: bool = False
     origin: str = "twingap"
 
     @property
@@ -40,6 +42,7 @@ SOLVERS: dict[str, SolverEntry] = {
         target="twingap.opt.solvers.decomposition:solve",
         proves="upper bound by weak duality on prices, branch and bound on multicast time and access",
         handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
+        certifies=True,
     ),
     "bnb": SolverEntry(
         target="twingap.opt.solvers.bnb:solve",

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .certificate.proof import Certificate
 from .decision import Decision
 
 Stopped = Literal["gap", "time_limit", "exhausted", "error"]
@@ -18,10 +19,12 @@ Holds = Literal["optimal", "feasible", "none"]
 
 @dataclass(frozen=True)
 class Budget:
-    """gap: relative gap at which to stop; time_limit [s]: wall clock after which to stop with what is held."""
+    """gap: relative gap at which to stop; time_limit [s]: wall clock after which to stop with what is held;
+    certificate: whether the answer must hold what proves its bound."""
 
     gap: float = 1e-4
     time_limit: float = 60.0
+    certificate: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class TracePoint:
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What a solver returns: a decision (None: none found), proved upper bounds of both parts (+inf: none proved),
-    what proves them, why it stopped, the trace of both bounds, and seconds spent per stage."""
+    what proves them, why it stopped, the trace of both bounds, seconds spent per stage, and the certificate if asked for."""
 
     decision: Decision | None
     local_bound: float = math.inf
@@ -45,6 +48,7 @@ class Answer:
     stopped: Stopped = "exhausted"
     trace: tuple[TracePoint, ...] = ()
     stages: dict[str, float] = field(default_factory=dict[str, float])
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Result:
     proof: str = ""
     trace: tuple[TracePoint, ...] = ()
     stages: dict[str, float] = field(default_factory=dict[str, float])
+    certificate: Certificate | None = None
 
     @property
     def gap(self) -> float:

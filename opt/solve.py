@@ -10,7 +10,7 @@ import numpy as np
 from .bounds import assert_not_beaten
 from .errors import InputError
 from .evaluation import FEASIBLE, evaluate
-from .registry import find_solver
+from .registry import find_solver, registered_solvers
 from .result import Budget, Holds, PartResult, Result, relative_gap
 from .snapshot import Snapshot
 
@@ -20,11 +20,17 @@ class InfeasibleAnswerError(AssertionError):
 
 
 def solve(
-    snapshot: Snapshot, solver: str = "decomposition", gap: float = 1e-4, time_limit: float = 60.0, seed: int = 0
+    snapshot: Snapshot,
+    solver: str = "decomposition",
+    gap: float = 1e-4,
+    time_limit: float = 60.0,
+    seed: int = 0,
+    certificate: bool = False,
 ) -> Result:
     """Solve one snapshot of Problem (16).
 
     gap: relative gap (bound - objective) / max(|objective|, 1e-9) at which to stop; time_limit: seconds of wall clock.
+    certificate: whether the result must hold a ``certificate`` of its bound, for solvers that write one.
     The objective is what the decision earns by the equations; the bound is +inf unless the solver proves one.
     Raises InputError (unknown solver, impossible option, unsupported mode), FalseBoundError (the decision beats the bound;
     the snapshot is saved for replay), InfeasibleAnswerError.
@@ -36,8 +42,11 @@ def solve(
     if snapshot.batch_shape:
         raise InputError(f"is a batch of shape {snapshot.batch_shape}; take one epoch with .at(index)", field="snapshot")
     run = find_solver(solver)
+    if certificate and not registered_solvers()[solver].certifies:
+        writers = ", ".join(name for name, entry in registered_solvers().items() if entry.certifies)
+        raise InputError(f"is true, but {solver!r} writes no certificate; solvers that do: {writers}", field="certificate")
     started = time.perf_counter()
-    answer = run(snapshot, Budget(gap, time_limit), np.random.default_rng(seed))
+    answer = run(snapshot, Budget(gap, time_limit, certificate), np.random.default_rng(seed))
     seconds = time.perf_counter() - started
     bound = answer.local_bound + answer.global_bound
     objective, local, global_ = math.nan, math.nan, math.nan
@@ -65,4 +74,5 @@ def solve(
         proof=answer.proof,
         trace=answer.trace,
         stages=answer.stages,
+        certificate=answer.certificate,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,17 +75,21 @@ def solve(
     time_limit: Annotated[float, typer.Option(help="Seconds after which to stop with what is held.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of solvers that draw.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Solution file to write.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Certificate file to write: what proves the bound.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Solve a snapshot: the best decision found and a proved upper bound. Exit 1 when nothing was found."""
+    from ..opt.certificate.certificate_file import save_certificate
     from ..opt.snapshot_file import load_snapshot
     from ..opt.solution_file import save_solution, solution_to_json
     from ..opt.solve import solve as run
 
     epoch = load_snapshot(snapshot)
-    result = run(epoch, solver, gap, time_limit, seed)
+    result = run(epoch, solver, gap, time_limit, seed, certificate=certificate is not None)
     if output is not None:
         save_solution(result, epoch, output)
+    if certificate is not None and result.certificate is not None:
+        save_certificate(result.certificate, certificate)
     if as_json:
         content = solution_to_json(result, epoch)
         del content["decision"]
@@ -105,6 +109,9 @@ def solve(
         width = max(len(name) for name, _ in lines) + 2
         for name, text in lines:
             typer.echo(f"{name:{width}s}{text}")
+    if certificate is not None and result.certificate is None:
+        typer.echo(f"no bound was proved in {time_limit} s, so {certificate} was not written", err=True)
+        raise typer.Exit(NEGATIVE)
     if result.holds == "none":
         raise typer.Exit(NEGATIVE)
 
@@ -113,15 +120,23 @@ def solve(
 def verify(
     snapshot: SnapshotArgument,
     solution: Annotated[Path, typer.Argument(help="Solution file (JSON).")],
+    certificate: Annotated[Path | None, typer.Option(help="Certificate of the bound, to be re-proved.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Re-evaluate a solution's decision, constraints and objective by the equations alone. Exit 1 when a claim fails."""
+    """Re-evaluate a solution's decision, constraints and objective by the equations alone, and re-prove its bound where a
+    certificate is given. Exit 1 when a claim fails."""
+    from ..opt.certificate.certificate_file import load_certificate
+    from ..opt.certificate.check import verify_certificate
     from ..opt.snapshot_file import load_snapshot
     from ..opt.solution_file import load_solution
     from ..opt.verify import verify as check
 
     epoch = load_snapshot(snapshot)
-    found = check(epoch, load_solution(solution, epoch))
+    claims = load_solution(solution, epoch)
+    found = check(epoch, claims)
+    if certificate is not None:
+        reproved = verify_certificate(epoch, claims, load_certificate(certificate))
+        found = replace(found, checks=found.checks + reproved)
     if as_json:
         checks = [{"name": each.name, "holds": each.holds, "detail": each.detail} for each in found.checks]
         typer.echo(json.dumps({"holds": found.holds, "checks": checks}))

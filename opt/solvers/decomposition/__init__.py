@@ -5,9 +5,13 @@ Both parts of (16) share nothing, so they are solved one after the other and the
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from ...certificate.proof import Certificate, GlobalProof, LocalProof
 from ...decision import Decision
+from ...errors import InputError
 from ...result import Answer, Budget, Deadline, Stopped, TracePoint, relative_gap
 from ...snapshot import Snapshot
 from .global_part import solve_global
@@ -19,22 +23,27 @@ PROOF = "weak duality at the prices of C1 and C5, exhaustive branching on multic
 def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answer:
     """Solve both parts to a relative gap of their sum. Deterministic: ``rng`` is not used."""
     del rng
+    if budget.certificate:
+        _refuse_whole(snapshot)
     deadline = Deadline(budget.time_limit)
     share = 0.5 * budget.gap
-    global_ = solve_global(snapshot.global_, share, 0.0, deadline)
+    global_ = solve_global(snapshot.global_, share, 0.0, deadline, budget.certificate)
     # The part that earns little need not be solved to its own relative gap: it may use the other's tolerance.
-    local = solve_local(snapshot.local, share, share * abs(global_.objective), deadline)
+    local = solve_local(snapshot.local, share, share * abs(global_.objective), deadline, budget.certificate)
     joint = local.objective + global_.objective
     if relative_gap(joint, local.bound + global_.bound) > budget.gap and not deadline.passed:
         # Parts of opposite sign cancel, and then relative gaps of the parts promise nothing about the sum.
         tolerance = share * max(abs(joint), 1e-9)
-        local = solve_local(snapshot.local, 0.0, tolerance, deadline)
-        global_ = solve_global(snapshot.global_, 0.0, tolerance, deadline)
+        local = solve_local(snapshot.local, 0.0, tolerance, deadline, budget.certificate)
+        global_ = solve_global(snapshot.global_, 0.0, tolerance, deadline, budget.certificate)
         joint = local.objective + global_.objective
     bound = local.bound + global_.bound
     reached = relative_gap(joint, bound) <= budget.gap
     stopped: Stopped = "gap" if reached else "time_limit" if deadline.passed else "exhausted"
     stages = {f"local {k}": s for k, s in local.stages.items()} | {f"global {k}": s for k, s in global_.stages.items()}
+    certificate = None
+    if isinstance(local.proof, LocalProof) and isinstance(global_.proof, GlobalProof) and math.isfinite(bound):
+        certificate = Certificate(snapshot.name, bound, local.proof, global_.proof)
     return Answer(
         decision=Decision(local.decision, global_.decision),
         local_bound=local.bound,
@@ -43,7 +52,15 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
         stopped=stopped,
         trace=_joint_trace(local.trace, global_.trace),
         stages=stages,
+        certificate=certificate,
     )
+
+
+def _refuse_whole(snapshot: Snapshot) -> None:
+    for name, part in (("local", snapshot.local), ("global", snapshot.global_)):
+        if part.whole_subchannels:
+            problem = "is true; certificates are written for divisible subchannels only (false), or solve without one"
+            raise InputError(problem, field=f"{name}.whole_subchannels")
 
 
 def _joint_trace(

@@ -16,7 +16,8 @@ Both are computed at the smallest loads of the box, hence hold for all of it.
 
 Timeouts. The evaluator confirms a phase up to T (1 + e), e = 1e-9. A decision that uses this becomes one with phases within T
 when all its spectrum is multiplied by 1 + e: it costs at most e p_0 W more per AP served, and C5 then holds with W (1 + e).
-So e (p + p_0 n_i) W on top of the worth of every committee that is on covers it (``margin``).
+So e (p + p_0 n_i) W on top of the worth of every committee that is on covers it (``margin``), and times
+are affordable with W (1 + e).
 
 Rounding. The worth of a committee is computed to a few units in the last place of n (B + p_0 W) + p W: responses are
 stationary, so errors of their times enter squared, and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12
@@ -33,7 +34,9 @@ import numpy as np
 
 from ...arrays import Floats, Integers
 from ...compiled import compiled
+from ...global_equations import TIMEOUT_TOLERANCE
 from .global_assignment import assignment_bound, improve_assignment
+from .global_curve import REQUEST, UP_TO_TIMEOUT
 from .global_response import SLACK, GlobalModel, earliest_on_rows, respond, spectrum_by
 
 # Rows of a box [5, I].
@@ -44,7 +47,8 @@ COUNT, LOAD_LOW, LOAD_HIGH, TIME_LOW, TIME_HIGH = range(5)
 def tighten_times(model: GlobalModel, counts: Floats, loads: Floats, box: Floats, earliest: Floats) -> bool:
     """Raise TIME_LOW of the box and write ``earliest`` [I, R] as the budget allows at these loads; False: nothing fits."""
     committees = counts.size
-    budget = model.budget * (1.0 + SLACK)
+    late = TIMEOUT_TOLERANCE if model.rows[0, 0, REQUEST] == UP_TO_TIMEOUT else 0.0
+    budget = model.budget * (1.0 + SLACK + late)
     least = np.zeros(committees)
     for i in range(committees):
         if counts[i] > 0.0:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...arrays import Floats, Integers
+from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
 from ...global_equations import evaluate_global
 from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times
@@ -25,9 +26,11 @@ from .global_assignment import any_assignment, count_vectors
 from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW
 from .global_curve import COLUMNS, curve_capped, curve_until_timeout
 from .global_leaf import earned_with
+from .global_proof import global_proof
 from .global_response import SLACK, GlobalModel, verification
 from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
 from .part_answer import PartAnswer
+from .proof_tree import ProofTree
 from .whole_global import solve_whole_global
 
 
@@ -60,11 +63,13 @@ def _real_terms(broadcast: Floats, reply: Floats) -> tuple[Floats, Floats]:
     return np.array(broadcast[real]), np.array(reply[real])
 
 
-def solve_global(part: GlobalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[GlobalDecision]:
+def solve_global(
+    part: GlobalPart, relative: float, absolute: float, deadline: Deadline, certify: bool = False
+) -> PartAnswer[GlobalDecision]:
     """Best decision of the global part and a proved bound, until bound - objective <= relative |objective| + absolute.
 
     One epoch (no batch axes). Stops at the deadline with what it holds. With ``whole_subchannels`` the search is
-    ``whole_global``'s.
+    ``whole_global``'s. With ``certify`` the answer holds the proof of its bound (divisible subchannels only).
     """
     if part.whole_subchannels:
         return solve_whole_global(part, relative, absolute, deadline, solve_global)
@@ -73,9 +78,13 @@ def solve_global(part: GlobalPart, relative: float, absolute: float, deadline: D
     decision = search.decision()
     objective = float(evaluate_global(part, decision).utility)
     bound = max(search.bound, objective)
-    search.trace.append((deadline.elapsed, objective, bound))
     search.stages["decision"] = time.perf_counter() - search.finished
-    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages)
+    proof = None
+    if certify:
+        proof = search.proof(bound)
+        bound = proof.bound
+    search.trace.append((deadline.elapsed, objective, bound))
+    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages, proof)
 
 
 class _Search:
@@ -90,6 +99,7 @@ class _Search:
         self.access = self._some_access(self.counts[0].astype(np.float64))
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
         self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
+        self.tree = ProofTree()
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"reduction": time.perf_counter() - started}
         self.finished = time.perf_counter()
@@ -111,8 +121,13 @@ class _Search:
         price = 0.1 * self.part.benefit * len(self.access) / self.model.budget
         bounds = quick_bounds(self.model, boxes, price)
         order = int(np.argmax(bounds))
+        for bound in bounds:
+            self.tree.add(float(bound), price)
         price = self._examine(boxes[order], self._some_access(boxes[order, COUNT]), price)[1]
-        bounds = np.minimum(bounds, quick_bounds(self.model, boxes, price))
+        again = quick_bounds(self.model, boxes, price)
+        for place, bound in enumerate(again):
+            self.tree.improve(place, float(bound), price)
+        bounds = np.minimum(bounds, again)
         heap = [
             (-float(bound), place, boxes[place], self._some_access(boxes[place, COUNT]), price)
             for place, bound in enumerate(bounds)
@@ -121,7 +136,6 @@ class _Search:
         heapq.heapify(heap)
         self.stages["roots"] = time.perf_counter() - started
         stopped: Stopped = "exhausted"
-        number = len(bounds)
         while heap:
             self._prove(-heap[0][0])
             if -heap[0][0] <= self.objective + max(self.tolerance, self.resolution):
@@ -129,21 +143,27 @@ class _Search:
             if self.deadline.passed:
                 stopped = "time_limit"
                 break
-            above, _, box, access, price = heapq.heappop(heap)
+            above, number, box, access, price = heapq.heappop(heap)
             bound, price, split, committee, where = self._examine(box, access, price)
+            self.tree.improve(number, bound, price)
             bound = min(bound, -above)
             if split == NOTHING:
                 self.closed = max(self.closed, bound)
                 continue
-            for child in _halves(box, split, committee, where):
-                number += 1
-                heapq.heappush(heap, (-bound, number, child, access.copy(), price))
+            below, above = self.tree.add(math.inf, price), self.tree.add(math.inf, price)
+            self.tree.cut(number, LOAD_CUT if split == LOADS else DELAY_CUT, committee, where, below, above)
+            for child_number, child in zip((below, above), _halves(box, split, committee, where), strict=True):
+                heapq.heappush(heap, (-bound, child_number, child, access.copy(), price))
         self._prove(max(-heap[0][0] if heap else -math.inf, self.objective))
         if self.bound - self.objective <= self.tolerance:
             stopped = "gap"
         self.finished = time.perf_counter()
         self.stages["search"] = self.finished - started - self.stages["roots"]
         return stopped
+
+    def proof(self, claim: float) -> GlobalProof:
+        """What proves that nobody earns more than ``claim``."""
+        return global_proof(self.model, self.counts, self.tree, claim)
 
     def _some_access(self, counts: Floats) -> Integers:
         access: Integers = np.zeros(int(self.model.needs.shape[1]), dtype=np.int64)
@@ -186,7 +206,7 @@ class _Search:
 
 
 def _halves(box: Floats, split: int, committee: int, where: float) -> Iterator[Floats]:
-    """The two boxes on either side of ``where``."""
+    """The two boxes on either side of ``where``, first the one below."""
     low_row, high_row = (LOAD_LOW, LOAD_HIGH) if split == LOADS else (TIME_LOW, TIME_HIGH)
     for row in (high_row, low_row):
         child = box.copy()

@@ -17,6 +17,7 @@ from time import perf_counter
 import numpy as np
 
 from ...arrays import Booleans, Floats, Integers
+from ...certificate.proof import SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
 from ...local_reduction import ReducedLocal, recover_local, reduce_local
@@ -26,26 +27,29 @@ from .local_bound import CellBound, bound_at, bound_cell
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .local_primal import Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
+from .proof_tree import ProofTree, local_proof
 from .whole_local import solve_whole_local
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """tau in [left, right], low <= u <= high, and what was proved about it."""
+    """tau in [left, right], low <= u <= high, what was proved about it, and its number in the proof tree."""
 
     left: float
     right: float
     low: Floats
     high: Floats
     proved: CellBound
+    number: int
 
 
-def solve_local(part: LocalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[LocalDecision]:
+def solve_local(
+    part: LocalPart, relative: float, absolute: float, deadline: Deadline, certify: bool = False
+) -> PartAnswer[LocalDecision]:
     """Solve the local part of one epoch until bound - objective <= relative max(|objective|, 1e-9) + absolute, or the deadline.
 
-    Or until nothing but the slack for rounding is left of the gap ("exhausted").
-
-    With ``whole_subchannels`` the search is ``whole_local``'s.
+    Or until nothing but the slack for rounding is left of the gap ("exhausted"). With ``certify`` the answer holds the proof
+    of its bound (divisible subchannels only). With ``whole_subchannels`` the search is ``whole_local``'s.
     """
     if part.whole_subchannels:
         return solve_whole_local(part, relative, absolute, deadline)
@@ -66,7 +70,8 @@ def solve_local(part: LocalPart, relative: float, absolute: float, deadline: Dea
         reached = bound - objective <= relative * max(abs(objective), 1e-9) + absolute
         stopped = "gap" if reached else "exhausted"
     search.trace.append((deadline.elapsed, objective, bound))
-    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages)
+    proof = local_proof(search.tree, search.roots, bound) if certify else None
+    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages, proof)
 
 
 class _Search:
@@ -80,6 +85,8 @@ class _Search:
         self.open: list[tuple[float, int, Cell]] = []
         self.twins = _twins(problem)
         self.cells = 0
+        self.tree = ProofTree()
+        self.roots: tuple[int, ...] = ()  # of the tree: one, or none when nobody can earn anything
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"bounding": 0.0, "primal": 0.0}
 
@@ -102,7 +109,7 @@ class _Search:
         free_low, free_high = np.zeros(heads), np.full(heads, np.inf)
         left, right = (0.0, 0.0) if need <= 0.0 else (need / self.problem.budget * (1.0 - 1e-12), math.inf)
         anything = CellBound(math.inf, 0.0, left, 0.0, math.inf, left, left, 0.0)
-        self.consider(left, right, free_low, free_high, anything)
+        self.roots = (self.consider(left, right, free_low, free_high, anything),)
         while self.open and -self.open[0][0] > max(self.target, self.closed):
             self.trace.append((self.deadline.elapsed, self.value, self.bound))
             if self.deadline.passed:
@@ -110,8 +117,8 @@ class _Search:
             self.branch(heapq.heappop(self.open)[2])
         return "exhausted"
 
-    def consider(self, left: float, right: float, low: Floats, high: Floats, parent: CellBound) -> None:
-        """Bound a new cell, look for a decision in it, and keep it open if it may hold a better one."""
+    def consider(self, left: float, right: float, low: Floats, high: Floats, parent: CellBound) -> int:
+        """Bound a new cell, look for a decision in it, and keep it open if it may hold a better one; returns its number."""
         started = perf_counter()
         problem = self.problem
         # A line that touches the smooth delay far out starts far below zero; one that touches its onset may be flat.
@@ -123,14 +130,15 @@ class _Search:
                     break
                 again = self.prove(left, right, low, high, proved.tau, proved.price)
                 better = again.bound < proved.bound
-                proved = again if better else proved
+                touch, proved = (proved.tau, again) if better else (touch, proved)
                 if not better:
                     break
+        number = self.tree.add(proved.bound, proved.price, touch)
         if parent.bound < proved.bound:
             proved = proved._replace(bound=parent.bound)
         self.cells += 1
         self.stages["bounding"] += perf_counter() - started
-        cell = Cell(left, right, low, high, proved)
+        cell = Cell(left, right, low, high, proved, number)
         if proved.bound > self.target:
             self.improve(cell)
         # What is left of a gap that rounding alone may make cannot be closed by cutting.
@@ -138,6 +146,7 @@ class _Search:
             heapq.heappush(self.open, (-proved.bound, self.cells, cell))
         else:
             self.closed = max(self.closed, proved.bound)
+        return number
 
     def prove(self, left: float, right: float, low: Floats, high: Floats, touch: float, price: float) -> CellBound:
         """Bound of a cell with the delay replaced by the line that touches it at ``touch``."""
@@ -259,8 +268,9 @@ class _Search:
 
     def cut_time(self, cell: Cell, cut: float) -> None:
         """Two cells with the same shares, left and right of ``cut``."""
-        self.consider(cell.left, cut, cell.low, cell.high, cell.proved)
-        self.consider(cut, cell.right, cell.low, cell.high, cell.proved)
+        below = self.consider(cell.left, cut, cell.low, cell.high, cell.proved)
+        above = self.consider(cut, cell.right, cell.low, cell.high, cell.proved)
+        self.tree.cut(cell.number, TIME_CUT, 0, cut, below, above)
 
     def cut_share(self, cell: Cell, rounding: Rounding) -> None:
         """Two cells with the share of one head below and above where the rounding left it, equal heads in order."""
@@ -272,8 +282,9 @@ class _Search:
         less, more = cell.high.copy(), cell.low.copy()
         less[later] = np.minimum(less[later], share)
         more[earlier] = np.maximum(more[earlier], share)
-        self.consider(cell.left, cell.right, cell.low, less, cell.proved)
-        self.consider(cell.left, cell.right, more, cell.high, cell.proved)
+        below = self.consider(cell.left, cell.right, cell.low, less, cell.proved)
+        above = self.consider(cell.left, cell.right, more, cell.high, cell.proved)
+        self.tree.cut(cell.number, SHARE_CUT, j, share, below, above)
 
 
 def _twins(problem: ReducedLocal) -> Integers:

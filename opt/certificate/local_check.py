@@ -1,0 +1,240 @@
+r"""Re-proves the local part of a certificate by weak duality on the reduced problem (``opt.local_reduction``).
+
+For any price pi = p_0 + p >= p_0 of a subchannel, a decision with tau in [l, r] and u in its boxes earns at most
+
+    p W + sum_j h_j(y(tau)) - pi M / tau,     h_j(y) = max over u, f of y b_j exp(-A (a_j/f + d_j/u)) - pi u - z f,
+
+y(tau) = exp(-A Q(tau)). h_j is a maximum of functions affine and rising in y, so it is convex and rising: it stays below its
+chord, also when Q is replaced by a line i + s tau below it. (The queue is convex, any tangent is below it; so is the smooth
+adaptation term; with the floor it is at least level(l) tau from l on.) The chord less pi M / tau is the problem of
+``stationary`` again, largest at its root clipped to [l, r], or at r.
+
+Coverage. tau = T_multi needs M / tau <= W, and u >= 0: that is the root of the tree, cut here and nowhere else. The part of a
+cut at c covers up to c (1 + 1e-11) below it and from c (1 + 2e-12) above it. Levels are taken with 1e-12 added, which is worth
+3.6e-13 of tau: from c (1 + 2e-12) on no rounding in (11) gives a lower one. Everything off earns 0 and needs no cell.
+
+Equal heads. u_j and f_j of heads with the same b, a, d and f_max may be exchanged (M / tau stays): some best decision has
+their u in falling order, and only such decisions need to be covered.
+
+Rounding. A term of the sum errs by a few units of 2^-53 of y b_j + pi low_j, the sum itself by J units of the total, an
+exponent A Q <= 745 where y is not 0 makes y wrong by 1.7e-13 of itself, and where i and s tau cancel by 4e-16 A (|i| + s l)
+more. (3e-13 + 2e-16 J + 5e-16 A (|i| + s l)) times all that is added or subtracted is put on top.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..arrays import Floats, Integers
+from ..compiled import compiled
+from ..local_equations import ADAPTATION_SLOPE
+from ..local_reduction import ReducedLocal, reduce_local
+from ..snapshot import LocalPart
+from .proof import LEAF, SHARE_CUT, LocalProof
+from .stationary import best_time, best_value, value_at
+
+LEVEL_SLACK = 1e-12
+BEYOND = 1e-11
+
+
+@compiled
+def on_at(problem: ReducedLocal, j: int, worth: float, price: float, uplink: float) -> float:
+    """Best value of head j with this share, paid for: over its CPU, off included."""
+    paid = -price * uplink
+    if uplink <= 0.0 or worth <= 0.0:
+        return paid
+    gain = worth * math.exp(-problem.decay * problem.need[j] / uplink)
+    work = problem.work[j]
+    return best_value(gain, problem.decay, problem.cpu_price * work, work / problem.cpu_max[j]) + paid
+
+
+@compiled
+def free_value(problem: ReducedLocal, j: int, worth: float, price: float) -> float:
+    """h_j with u >= 0 free. First without f <= f_max, a relaxation; where its answer breaks that, with f = f_max: an optimum
+    inside would be a local maximum of the relaxation, which has only the one."""
+    if worth <= 0.0:
+        return 0.0
+    decay, work = problem.decay, problem.work[j]
+    for_cpu, for_spectrum = math.sqrt(problem.cpu_price * work), math.sqrt(price * problem.need[j])
+    cost = (for_cpu + for_spectrum) ** 2
+    time = best_time(worth, decay, cost)
+    value = value_at(worth, decay, cost, time)
+    if value <= 0.0:
+        return 0.0
+    slowest = work / problem.cpu_max[j]
+    share = for_cpu / (for_cpu + for_spectrum) if for_cpu > 0.0 else 0.0
+    if time * share >= slowest:
+        return value
+    gain = worth * math.exp(-decay * slowest)
+    return max(0.0, best_value(gain, decay, for_spectrum**2, 0.0) - problem.cpu_price * problem.cpu_max[j])
+
+
+@compiled
+def boxed_value(problem: ReducedLocal, j: int, worth: float, price: float, low: float, high: float) -> float:
+    """h_j with low <= u <= high: at an end, or at a local maximum of h_j with f free or at f_max. Each is a feasible answer."""
+    value = on_at(problem, j, worth, price, low)
+    if high < math.inf:
+        value = max(value, on_at(problem, j, worth, price, high))
+    if worth <= 0.0 or price <= 0.0:
+        # A free share rises for ever; its supremum is the head without upload.
+        if price <= 0.0 and worth > 0.0 and high == math.inf:
+            work = problem.work[j]
+            value = max(value, best_value(worth, problem.decay, problem.cpu_price * work, work / problem.cpu_max[j]))
+        return value
+    decay, work, need = problem.decay, problem.work[j], problem.need[j]
+    for_cpu, for_spectrum = math.sqrt(problem.cpu_price * work), math.sqrt(price * need)
+    time = best_time(worth, decay, (for_cpu + for_spectrum) ** 2)
+    if 0.0 < time < math.inf:
+        share = need * (for_cpu + for_spectrum) / (for_spectrum * time)
+        value = max(value, on_at(problem, j, worth, price, min(max(share, low), high)))
+    gain = worth * math.exp(-decay * work / problem.cpu_max[j])
+    time = best_time(gain, decay, price * need)
+    if 0.0 < time < math.inf:
+        value = max(value, on_at(problem, j, worth, price, min(max(need / time, low), high)))
+    return value
+
+
+@compiled
+def all_values(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price: float) -> float:
+    """sum_j h_j at y = ``fade``."""
+    total = 0.0
+    for j in range(low.size):
+        worth = fade * problem.worth[j]
+        if low[j] <= 0.0 and high[j] == math.inf:
+            total += free_value(problem, j, worth, price)
+        else:
+            total += boxed_value(problem, j, worth, price, low[j], high[j])
+    return total
+
+
+@compiled
+def delay_line(problem: ReducedLocal, left: float, touch: float) -> tuple[float, float]:
+    """(i, s) of a line below Q on [left, inf); any touch > 0 will do."""
+    intercept, slope = 0.0, 0.0
+    if touch * problem.queue_slope >= problem.queue_relief:
+        intercept, slope = -problem.queue_relief, problem.queue_slope
+    load = problem.load_rate * (left if problem.stepped else touch)
+    if load <= 1.0:
+        return intercept, slope
+    level = ADAPTATION_SLOPE * math.log(load)
+    if problem.stepped:
+        return intercept, slope + math.floor(level + LEVEL_SLACK)
+    return intercept - ADAPTATION_SLOPE * touch, slope + level + ADAPTATION_SLOPE
+
+
+@compiled
+def leaf_bound(
+    problem: ReducedLocal, left: float, right: float, low: Floats, high: Floats, price: float, touch: float
+) -> float:
+    """The bound of a cell at one price pi >= p_0 (module docstring), rounding included."""
+    if (low > high).any():
+        return -math.inf
+    decay, need = problem.decay, problem.multicast_need
+    right *= 1.0 + BEYOND
+    intercept, slope = (0.0, 0.0) if left <= 0.0 else delay_line(problem, left, touch)
+    fade_left = math.exp(-decay * (intercept + slope * left))
+    fade_right = math.exp(-decay * (intercept + slope * right)) if slope > 0.0 else fade_left
+    value, paid = all_values(problem, low, high, fade_left, price), price * need / right if need > 0.0 else 0.0
+    if fade_right < fade_left:
+        at_left, at_right = value, all_values(problem, low, high, fade_right, price)
+        value = at_right
+        rise = max((at_left - at_right) / (fade_left - fade_right), 0.0)
+        # rise exp(-A (i + s tau)) - pi M / tau, in T = tau
+        time = best_time(rise * math.exp(-decay * intercept), decay * slope, price * need)
+        inner = min(max(time, left), right)
+        if inner < math.inf:
+            there = at_right + rise * (math.exp(-decay * (intercept + slope * inner)) - fade_right)
+            if there - price * need / inner > value - paid:
+                value, paid = there, price * need / inner
+    extra = (price - problem.spectrum_price) * problem.budget
+    size = fade_left * problem.worth.sum() + extra + paid + price * low.sum()
+    value += extra - paid
+    return value + size * (3e-13 + 2e-16 * low.size + 5e-16 * decay * (abs(intercept) + slope * left))
+
+
+@compiled
+def cell_of(
+    path: Integers, sides: Integers, depth: int, heads: Integers, cuts: Floats, same: Integers, low: Floats, high: Floats
+) -> tuple[float, float]:
+    """Cuts the whole set (0, inf) x {u >= 0} along a path of cuts; returns (after, before) in tau, writes the boxes of u."""
+    after, before = 0.0, math.inf
+    low[:], high[:] = 0.0, math.inf
+    for level in range(depth):
+        cut = path[level]
+        j, where = int(heads[cut]), float(cuts[cut])
+        if j < 0:
+            if sides[level] == 0:
+                before = where
+            else:
+                after = where
+        elif sides[level] == 0:
+            for later in range(j, low.size):
+                if same[later] == same[j]:
+                    high[later] = min(high[later], where)
+        else:
+            for earlier in range(j + 1):
+                if same[earlier] == same[j]:
+                    low[earlier] = max(low[earlier], where)
+    return after, before
+
+
+@compiled
+def prove_leaves(
+    problem: ReducedLocal,
+    same: Integers,
+    tree: Integers,
+    heads: Integers,
+    cuts: Floats,
+    prices: Floats,
+    touches: Floats,
+    proved: Floats,
+) -> bool:
+    """Walks the tree and writes the bound of every leaf; False when it is not one whole tree of cuts inside their cells.
+
+    heads: -1 for a cut in time.
+    """
+    low, high = np.zeros(problem.worth.size), np.full(problem.worth.size, math.inf)
+    path, sides = np.zeros(cuts.size + 1, dtype=np.int64), np.zeros(cuts.size + 1, dtype=np.int64)
+    depth, cut, leaf = 0, 0, 0
+    need = problem.multicast_need
+    start = need / problem.budget * (1.0 - 1e-12) if need > 0.0 else 0.0
+    end = math.inf if need > 0.0 else 0.0
+    for node in range(tree.size):
+        after, before = cell_of(path, sides, depth, heads, cuts, same, low, high)
+        left, right = max(after, start), min(before, end)
+        if tree[node] != LEAF:
+            if heads[cut] < 0 and not left < cuts[cut] < right:
+                return False
+            path[depth], sides[depth] = cut, 0
+            depth, cut = depth + 1, cut + 1
+            continue
+        proved[leaf] = leaf_bound(problem, left, right, low, high, max(prices[leaf], problem.spectrum_price), touches[leaf])
+        leaf += 1
+        while depth > 0 and sides[depth - 1] == 1:
+            depth -= 1
+        if depth == 0:
+            return node == tree.size - 1
+        sides[depth - 1] = 1
+    return False
+
+
+def prove_local(part: LocalPart, proof: LocalProof) -> Floats | None:
+    """Proved bound of every leaf; None when the tree does not cover the feasible set."""
+    problem = reduce_local(part)
+    if not math.isfinite(problem.multicast_need):
+        return np.zeros(0) if len(proof.tree) == 0 else None
+    in_share = proof.tree[proof.tree != LEAF] == SHARE_CUT
+    if (proof.heads >= np.where(in_share, len(problem.worth), 1)).any():
+        return None
+    heads = np.where(in_share, proof.heads, -1)
+    proved = np.zeros(len(proof.prices))
+    whole = prove_leaves(problem, same_heads(problem), proof.tree, heads, proof.cuts, proof.prices, proof.touches, proved)
+    return proved if whole else None
+
+
+def same_heads(problem: ReducedLocal) -> Integers:
+    """A label per head, shared by heads that are equal in every number; [J]."""
+    rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max], axis=1)
+    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
