@@ -2,22 +2,25 @@
 
 cvxpy writes min q'x, A x + s = b, s in a cone, where q, A and b are affine in the parameters (disciplined parametrised
 programming). Compiling asks cvxpy for this form at four random parameter values, reads off which entry follows which
-parameter and how, and checks the last one; afterwards a solve only writes numbers into q, A and b and calls Clarabel. Nothing is
-warm-started: the same numbers give the same answer.
+parameter and how, and checks the last one; afterwards a solve only writes numbers into q, A and b and calls Clarabel.
+Nothing is warm-started: the same numbers give the same answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import clarabel
-import cvxpy as cp
 import numpy as np
-import scipy.sparse as sp
 
 from ...arrays import Floats, Integers
+
+# Libraries without types: whatever comes out of them becomes a typed array in this file.
+cp: Any = import_module("cvxpy")
+clarabel: Any = import_module("clarabel")
+sp: Any = import_module("scipy.sparse")
 
 # Two parameters are told apart by a ratio of random numbers; each entry of the form must match one this closely.
 MATCH = 1e-9
@@ -36,18 +39,18 @@ class ConicSolution(NamedTuple):
 
 
 class CompiledCone:
-    """A parametrised cvxpy problem as plain arrays.
+    """A parametrised cvxpy problem (cp.Problem) as plain arrays.
 
-    parameters, variables: by name, as the caller writes and reads them. rows: inequality constraints whose duals
-    the caller wants, by name. Everything else about the problem stays inside.
+    parameters, variables: cp.Parameter and cp.Variable by name, as the caller writes and reads them. rows: inequality
+    constraints whose duals the caller wants, by name. Everything else about the problem stays inside.
     """
 
     def __init__(
         self,
-        problem: cp.Problem,
-        parameters: Mapping[str, cp.Parameter],
-        variables: Mapping[str, cp.Variable],
-        rows: Mapping[str, cp.Constraint],
+        problem: Any,
+        parameters: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        rows: Mapping[str, Any],
     ) -> None:
         if not problem.is_dcp(dpp=True):
             raise ValueError("the relaxation is not a disciplined parametrised convex program")
@@ -56,10 +59,13 @@ class CompiledCone:
         draws: list[Floats] = []
         forms: list[Floats] = []
         form: Any = None
+        chain: Any = None
+        inverse: Any = None
         for _ in range(4):
             draw: list[Floats] = []
             for parameter in self._parameters.values():
-                numbers = rng.uniform(1.0, 2.0, parameter.shape)
+                shape: tuple[int, ...] = parameter.shape
+                numbers = np.asarray(rng.uniform(1.0, 2.0, shape))
                 parameter.value = numbers
                 draw.append(np.atleast_1d(numbers).ravel(order="F"))
             form, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts={})
@@ -97,11 +103,10 @@ class CompiledCone:
         )
         data = self._base.copy()
         data[self._entries] += self._factors * flat[self._sources]
-        variables, entries, _ = self._sizes
+        variables = self._sizes[0]
         matrix = sp.csc_matrix(
             (data[variables : -self._sizes[2]], self._pattern.indices, self._pattern.indptr), self._pattern.shape
         )
-        del entries
         settings = self._settings
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
         settings.time_limit = max(seconds, 1e-3)
@@ -110,7 +115,8 @@ class CompiledCone:
         solution = solver.solve()
         self.solves += 1
         status = str(solution.status)
-        x, z = np.array(solution.x), np.array(solution.z)
+        x: Floats = np.array(solution.x, dtype=np.float64)
+        z: Floats = np.array(solution.z, dtype=np.float64)
         return ConicSolution(
             usable=bool(np.isfinite(x).all() and np.isfinite(z).all()),
             infeasible=status in ("PrimalInfeasible", "AlmostPrimalInfeasible"),
@@ -130,7 +136,7 @@ def _cones(dims: Any) -> list[Any]:
 
 
 def _affine_map(draws: list[Floats], forms: list[Floats]) -> tuple[Floats, Integers, Integers, Floats]:
-    """Base of every entry, then (entry, parameter, factor) of those that follow a parameter: entry = base + factor x parameter."""
+    """Base of every entry, then entry, parameter and factor of those that follow one: base + factor x parameter."""
     first, second = forms[1] - forms[0], forms[2] - forms[0]
     moves = np.flatnonzero(np.abs(first) > 1e-14)
     ratios = (draws[2] - draws[0]) / (draws[1] - draws[0])

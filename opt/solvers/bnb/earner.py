@@ -11,8 +11,8 @@ an interval [l, r] it is largest at an end:
     max over [l, r] of  w exp(-A t) - cost(t)  <=  max(w exp(-A l) + k l, w exp(-A r) + k r) - phi(k).
 
 That is the secant (the concave envelope of exp(-A t) on [l, r]) and weak duality in one line. It holds for every k, every
-interval and every set of weights m_p that underestimates the delay, so nothing has to be solved exactly for the bound to be true;
-rounding is covered by ``SLACK``. The error falls with the square of the cell's length.
+interval and every set of weights m_p that underestimates the delay, so nothing has to be solved exactly for the bound to be
+true; rounding is covered by ``SLACK``. The error falls with the square of the cell's length.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ BISECTIONS = 60
 
 
 class Earners(NamedTuple):
-    """E earners with P phases. worth w [E]; decay A; cost c_p [E, P] (0: the phase takes no time); weight m_p [E, P]; cap [E, P] [s];
-    cpu h [E] (money x s); fastest [E] [s]; low, high [E]: interval of the delay t [s], empty when low > high."""
+    """E earners with P phases. worth w [E]; decay A; cost c_p [E, P] (0: the phase takes no time); weight m_p [E, P];
+    cap [E, P] [s]; cpu h [E] (money x s); fastest [E] [s]; low, high [E]: interval of the delay t [s], empty if low > high."""
 
     worth: Floats
     decay: float
@@ -137,9 +137,10 @@ def peaks(earners: Earners, count: int = CELLS) -> Peaks:
 
 
 def kept(found: Peaks, least: Floats) -> tuple[Floats, Floats, Booleans]:
-    """Smallest interval of delays outside which an earner's bound stays below ``least`` [E]: low, high, and whether any is left."""
+    """Smallest interval of delays outside which an earner's bound stays below ``least`` [E], and whether any is left."""
     keep = found.uppers >= least[:, None]
     count = keep.shape[1]
     rows = np.arange(len(keep))
     first, last = keep.argmax(axis=1), count - 1 - keep[:, ::-1].argmax(axis=1)
-    return found.edges[rows, first], found.edges[rows, last + 1], keep.any(axis=1)
+    alive = np.any(keep, axis=1)
+    return found.edges[rows, first], found.edges[rows, last + 1], alive

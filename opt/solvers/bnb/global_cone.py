@@ -1,8 +1,8 @@
 r"""Convex relaxation of the global part once |Omega_i| is fixed: the cone program whose duals price what committees share.
 
 Committee i is on with y in [0, 1]; each of its phases request, pre-prepare, prepare, reply is served with s <= y (s = y under
-``fail``; under ``cap`` an unserved phase lasts the timeout). With times x of the served parts, counted times x + T_th (y - s), commit
-c no less than both of its phases, verification v, delay T and the secant alpha - beta T of exp(-A T) on its interval,
+``fail``; under ``cap`` an unserved phase lasts the timeout). With times x of the served parts, counted times x + T_th (y - s),
+commit c no less than both of its phases, verification v, delay T and the secant alpha - beta T of exp(-A T) on its interval,
 
     maximise  sum_i n_i [B (alpha y - beta T) - p S - z C q]
     subject to  sum_i S_i <= 1,  S = S_r + e_0 X + sum_a W_a,  W_a >= e_a Y,  W_a >= g_a Z,  q v >= y^2,  v >= fastest y,
@@ -16,12 +16,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cvxpy as cp
-
 from ...arrays import Floats
 from ...global_reduction import committee_needs
 from ...snapshot import GlobalPart
-from .conic import CompiledCone
+from .conic import CompiledCone, cp
 
 
 class GlobalNumbers(NamedTuple):

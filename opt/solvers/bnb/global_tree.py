@@ -1,94 +1,39 @@
 r"""Global part: boxes of (counts, access, served phases, delays), their proved bounds, tightening, branching and incumbents.
 
-Every vector of counts |Omega_i| that C3 and C4 allow is a root: with the counts fixed, earnings and costs are no longer products. A node
-adds which AP may use which committee, whether a committee may be off or on, which phases may or may not be served
-(``cap``), and an interval of each delay T_i. For ANY prices pi, rho_i >= 0 and any weights in [0, 1] weak duality proves
-
-    bound = pi + max over access of -sum_i rho_i r_i(access) + sum_i max( rho_i r_high (off),
-            max over modes and r in {r_low, r_high} of rho_i r + peak_i (on) ):
-
-the access term is an assignment problem, integral as it stands; a committee is convex in its own copy of the load r_i (its cost is a
-minimum of functions linear in r), hence best at an end; peak_i is the safe bound of ``earner`` with the phases' weights: the commit
-max(x, y) >= omega x + (1 - omega) y and max(e_a/y, g_a/z) >= theta_a e_a/y + (1 - theta_a) g_a/z. The weights and prices are
-the duals of the cone program of ``global_cone``; an inexact solve costs tightness, never truth.
+Every vector of counts |Omega_i| that C3 and C4 allow is a root: with the counts fixed, earnings and costs are no longer
+products. A node adds which AP may use which committee, whether a committee may be off or on, which phases may or may not be
+served (``cap``), and an interval of each delay T_i.
+It is relaxed by ``global_cone``, bounded and tightened by ``global_bound``; incumbents come from climbing with tangents.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
-from ...arrays import Booleans, Floats, Integers
+from ...arrays import Floats, Integers
 from ...decision import GlobalDecision
+from ...errors import InputError
 from ...global_equations import evaluate_global
 from ...global_reduction import decision_of_times
 from ...result import Deadline
 from ...snapshot import GlobalPart
 from .conic import CompiledCone, ConicSolution
-from .earner import Earners, Peaks, kept, peaks
+from .global_bound import GlobalProof, bound_box, faint, horizon, proved, tightened_box
+from .global_box import GlobalNode, GlobalPrices, assigned, count_vectors, loads
 from .global_cone import GlobalNumbers, compile_global
 from .lines import between, secant, tangent, without
+from .local_box import OUTWARD
+from .local_tree import CLIMB, MOST_CLIMBS
 
-# Delays beyond ln(1/FAINT)/A are not followed: a committee there earns at most FAINT of its worth, which every bound includes.
-FAINT = 1e-12
-OUTWARD = 1e-12
-# The evaluator lets a phase exceed the timeout by 1e-9 of it and then counts the timeout: five phases, this much at most.
-LATE = 1e-8
 # The climb keeps this fraction of the budget back, so that an inexact cone solution still fits.
 RESERVE = 1e-7
-RAY = (0.1, 1.0, 10.0, 100.0, 1e4)
-FORBIDDEN = 1e30
-# A climb stops when a step gains less than this fraction, or after so many steps.
-CLIMB = 1e-8
-MOST_CLIMBS = 40
 
 
-class GlobalPrices(NamedTuple):
-    """pi of the budget, rho [I] of the loads, omega [I] and theta [I, M] of the maxima; ray: pi and rho are only a direction."""
-
-    budget: float
-    loads: Floats
-    omega: Floats
-    theta: Floats
-    ray: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class GlobalNode:
-    """counts [I]; may_use [I, K]; may_off, may_on [I]; may_serve, may_skip [I, 4] (request, pre-prepare, prepare, reply); delay in
-    [low, high] [I]; bound and the prices that proved it."""
-
-    counts: Integers
-    may_use: Booleans
-    may_off: Booleans
-    may_on: Booleans
-    may_serve: Booleans
-    may_skip: Booleans
-    low: Floats
-    high: Floats
-    bound: float
-    prices: GlobalPrices | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class GlobalProof:
-    """total; committees [I]; off [I]; cells of every variant, the committee, mode [4] and delay of unserved phases of each
-    variant, and what the load adds to it."""
-
-    total: float
-    committees: Floats
-    off: Floats
-    found: Peaks
-    owner: Integers
-    modes: Booleans
-    idle: Floats
-    offset: Floats
+# Vectors of counts are enumerated: with psi near K/I, as in the scenario, a handful.
+MOST_ROOTS = 20_000
 
 
 class GlobalTree:
@@ -97,19 +42,14 @@ class GlobalTree:
     def __init__(self, part: GlobalPart) -> None:
         self.part = part
         self.numbers = n = GlobalNumbers.of(part)
-        committees, aps = n.access.shape
-        seats = np.repeat(np.arange(committees), np.minimum(part.capacity, aps))[:aps]
+        committees, aps = len(n.leader), len(part.sinr_access[0])
+        seats: Integers = np.repeat(np.arange(committees, dtype=np.int64), np.minimum(part.capacity, aps))[:aps]
         nothing = np.full((committees, 4), np.inf)
         self.decision: GlobalDecision = decision_of_times(
             part, seats, np.zeros(committees, dtype=np.bool_), nothing, np.full(committees, np.inf)
         )
         self.objective = float(evaluate_global(part, self.decision).utility)
-        self.horizon = math.log(1.0 / FAINT) / n.decay
-        self.faint = FAINT * n.benefit * aps
-        self.trivial_bound = n.benefit * aps * (1.0 + 1e-12) + self.faint
-        # A phase set that makes sense: who is done with prepare by y has replied by then, so prepare served means reply served.
-        every = [mode for mode in itertools.product((True, False), repeat=4) if mode[3] or not mode[2]]
-        self._modes: Booleans = np.array(every if n.capped else every[:1])
+        self.trivial_bound = n.benefit * aps * (1.0 + 1e-12) + faint(n)
         self._cone: CompiledCone | None = None
 
     @property
@@ -120,9 +60,15 @@ class GlobalTree:
     def roots(self) -> tuple[list[GlobalNode], float]:
         """One node for each vector of counts."""
         n = self.numbers
-        committees, aps = n.access.shape
+        committees, aps = len(n.leader), len(n.access[0])
         nodes: list[GlobalNode] = []
-        for counts in _counts(self.part.capacity, aps):
+        plain = np.zeros(committees), np.full(committees, 0.5), np.ones(n.broadcast.shape)
+        for counts in count_vectors(self.part.capacity, aps):
+            if len(nodes) >= MOST_ROOTS:
+                raise InputError(
+                    f"leave more than {MOST_ROOTS} ways to share {aps} APs; solver bnb starts from each of them",
+                    field="global.committees",
+                )
             used = counts > 0
             node = GlobalNode(
                 counts=counts,
@@ -132,95 +78,21 @@ class GlobalTree:
                 may_serve=np.ones((committees, 4), dtype=np.bool_),
                 may_skip=np.full((committees, 4), n.capped),
                 low=n.fastest * (1.0 - OUTWARD),
-                high=np.full(committees, max(self.horizon, 6.0 * n.timeout) + float(n.fastest.max())),
+                high=np.full(committees, horizon(n)),
                 bound=math.inf,
             )
-            nodes.append(replace(node, bound=self._lagrangian(node, 0.0, *self._plain_prices()).total))
-        return nodes, self.faint
-
-    def _plain_prices(self) -> tuple[Floats, Floats, Floats]:
-        committees = len(self.numbers.leader)
-        return np.zeros(committees), np.full(committees, 0.5), np.full(self.numbers.broadcast.shape, 1.0)
+            nodes.append(replace(node, bound=bound_box(n, node, 0.0, *plain).total))
+        return nodes, faint(n)
 
     # -- bound -----------------------------------------------------------------------------------------------------
 
-    def loads(self, node: GlobalNode) -> tuple[Floats, Floats]:
-        """Least and largest load r_i [s over W] of each committee with its count and what access is left; least inf: none."""
-        need = self.numbers.access
-        forced = node.may_use & (node.may_use.sum(axis=0) == 1)
-        free = node.may_use & ~forced
-        base = np.where(forced, need, 0.0).sum(axis=1)
-        left = node.counts - forced.sum(axis=1)
-        least, most = base.copy(), base.copy()
-        for i, missing in enumerate(left):
-            options = np.sort(need[i, free[i]])
-            if missing < 0 or missing > len(options):
-                return np.full(len(base), np.inf), most
-            least[i] += options[:missing].sum()
-            most[i] += options[len(options) - missing :].sum()
-        return least, most
+    def proved(self, node: GlobalNode, prices: GlobalPrices) -> GlobalProof:
+        """The bound that these prices prove; true for any."""
+        return proved(self.numbers, node, prices)
 
-    def _assigned(self, node: GlobalNode, prices: Floats) -> tuple[float, Integers]:
-        """Least sum of prices_i need_ik over access with these counts, and that access; inf when there is none."""
-        cost = np.where(node.may_use, prices[:, None] * self.numbers.access, FORBIDDEN)
-        seats = np.repeat(np.arange(len(node.counts)), node.counts)
-        rows, columns = linear_sum_assignment(cost[seats].T)
-        total = float(cost[seats[columns], rows].sum())
-        return (total if total < 0.5 * FORBIDDEN else math.inf), seats[columns]
-
-    def _lagrangian(self, node: GlobalNode, price: float, prices: Floats, omega: Floats, theta: Floats) -> GlobalProof:
-        n = self.numbers
-        committees = len(n.leader)
-        least, most = self.loads(node)
-        possible = bool(np.isfinite(least).all())
-        access = -self._assigned(node, prices)[0] if possible else -math.inf
-        if not possible:
-            least, most = np.zeros(committees), np.zeros(committees)
-        modes, ends = len(self._modes), 2
-        shape = (committees, modes, ends)
-        served = np.broadcast_to(self._modes[None, :, None, :], (*shape, 4))
-        load = np.broadcast_to(np.stack([least, most], axis=-1)[:, None, :], shape)
-        both = served[..., 1] & served[..., 2]
-        commits = np.where(both, omega[:, None, None], 0.0)
-        weight = np.ones((*shape, 4))
-        weight[..., 1] += commits
-        weight[..., 2] += np.where(both, 1.0 - omega[:, None, None], 0.0)
-        prepared = served[..., 2]
-        together = np.stack(
-            [
-                load,
-                np.broadcast_to(n.leader[:, None, None], shape),
-                np.broadcast_to((theta * n.broadcast).sum(axis=1)[:, None, None], shape),
-                np.where(prepared, ((1.0 - theta) * n.reply).sum(axis=1)[:, None, None], n.reply.sum(axis=1)[:, None, None]),
-            ],
-            axis=-1,
-        )
-        counts = node.counts.astype(np.float64)
-        paid = (counts * n.spectrum_price + price)[:, None, None, None]
-        idle = n.timeout * ((~served).sum(axis=-1) + ~both)
-        allowed = np.where(served, node.may_serve[:, None, None, :], node.may_skip[:, None, None, :]).all(axis=-1)
-        allowed &= node.may_on[:, None, None]
-        money = np.broadcast_to((counts * n.cpu_price * n.cycles)[:, None, None], shape).ravel()
-        earners = Earners(
-            worth=(counts[:, None, None] * n.benefit * np.exp(-n.decay * (idle - LATE * n.timeout))).ravel(),
-            decay=n.decay,
-            cost=np.where(served, paid * together, 0.0).reshape(-1, 4),
-            weight=weight.reshape(-1, 4),
-            cap=np.full((served.size // 4, 4), n.timeout * (1.0 + 0.2 * LATE)),
-            cpu=money,
-            fastest=np.broadcast_to(n.fastest[:, None, None] * (1.0 - OUTWARD), shape).ravel(),
-            low=(node.low[:, None, None] - idle).ravel(),
-            high=np.where(allowed, node.high[:, None, None] - idle, -1.0).ravel(),
-        )
-        found = peaks(earners)
-        offset = (prices[:, None, None] * load).ravel()
-        on = (found.best + offset).reshape(shape).max(axis=(1, 2))
-        off = np.where(node.may_off, prices * most, -np.inf)
-        earned = np.maximum(on, off)
-        size = price + abs(access) + float(np.abs(earned).sum())
-        total = price + access + float(earned.sum()) + self.faint + 1e-12 * size if possible else -math.inf
-        owner = np.repeat(np.arange(committees), modes * ends)
-        return GlobalProof(total, earned, off, found, owner, served.reshape(-1, 4), idle.ravel(), offset)
+    def tightened(self, node: GlobalNode, prices: GlobalPrices, proof: GlobalProof) -> GlobalNode | None:
+        """The box without what cannot beat the incumbent; None: nothing is left."""
+        return tightened_box(node, prices, proof, self.objective)
 
     def prices(self, node: GlobalNode, found: ConicSolution) -> GlobalPrices:
         """The program's duals in utility, and as weights."""
@@ -234,48 +106,6 @@ class GlobalTree:
             found.infeasible,
         )
 
-    def proved(self, node: GlobalNode, prices: GlobalPrices) -> GlobalProof:
-        """The bound that these prices prove; a ray is followed as far as it helps."""
-        if not prices.ray:
-            return self._lagrangian(node, *prices[:4])
-        unit = self.numbers.benefit * float(node.counts.max()) / max(prices.budget, float(prices.loads.max()), 1e-300)
-        along = (
-            self._lagrangian(node, prices.budget * unit * far, prices.loads * unit * far, prices.omega, prices.theta)
-            for far in RAY
-        )
-        return min(along, key=lambda proof: proof.total)
-
-    def tightened(self, node: GlobalNode, prices: GlobalPrices, proof: GlobalProof) -> GlobalNode | None:
-        """The node without what cannot beat the incumbent; None when nothing is left."""
-        least = proof.committees - max(proof.total - self.objective, 0.0)
-        low, high, alive = kept(proof.found, least[proof.owner] - proof.offset)
-        low, high = low + proof.idle, high + proof.idle
-        committees = len(least)
-        new_low, new_high = node.low.copy(), node.high.copy()
-        may_on, may_serve, may_skip = node.may_on.copy(), node.may_serve.copy(), node.may_skip.copy()
-        for i in range(committees):
-            mine = alive & (proof.owner == i)
-            if not mine.any():
-                may_on[i] = False
-                continue
-            new_low[i], new_high[i] = max(new_low[i], low[mine].min()), min(new_high[i], high[mine].max())
-            may_serve[i] &= proof.modes[mine].any(axis=0)
-            may_skip[i] &= (~proof.modes[mine]).any(axis=0)
-        may_off = node.may_off & (proof.off >= least)
-        if not (may_on | may_off).all():
-            return None
-        return replace(
-            node,
-            low=new_low,
-            high=new_high,
-            may_on=may_on,
-            may_off=may_off,
-            may_serve=may_serve,
-            may_skip=may_skip,
-            bound=min(node.bound, proof.total),
-            prices=prices if proof.total < node.bound else node.prices,
-        )
-
     def size(self, node: GlobalNode) -> float:
         """Lengths of the intervals of delay [s] and open choices."""
         choices = (node.may_on & node.may_off).sum() + (node.may_serve & node.may_skip)[node.may_on].sum()
@@ -285,7 +115,7 @@ class GlobalTree:
 
     def relaxed(self, node: GlobalNode, deadline: Deadline) -> ConicSolution | None:
         """The cone program on this box, with secants."""
-        least, most = self.loads(node)
+        least, most = loads(self.numbers, node)
         if not np.isfinite(least).all():
             return None
         level, slope = secant(self.numbers.decay, node.low, node.high)
@@ -348,7 +178,7 @@ class GlobalTree:
         undecided = node.may_serve & node.may_skip & node.may_on[:, None]
         cut_serve = np.where(undecided, np.minimum(served, on[:, None] - served), 0.0) * (earned * n.decay * n.timeout)[:, None]
         # An AP half here, half there: worth what moving its need would cost the committee in time.
-        least, most = self.loads(node)
+        least, most = loads(self.numbers, node)
         share = n.access / np.maximum(most, 1e-300)[:, None]
         cut_use = np.where(open_use, np.minimum(access, 1.0 - access) + 1e-6, 0.0) * share * (earned * n.decay)[:, None]
         if values is not None:
@@ -361,13 +191,13 @@ class GlobalTree:
             i = int(cut_on.argmax())
             return [replace(node, may_on=without(node.may_on, i)), replace(node, may_off=without(node.may_off, i))]
         if cut_serve.max() >= best > 0.0:
-            cell = np.unravel_index(int(cut_serve.argmax()), cut_serve.shape)
+            cell = divmod(int(cut_serve.argmax()), cut_serve.shape[1])
             return [
                 replace(node, may_serve=without(node.may_serve, cell)),
                 replace(node, may_skip=without(node.may_skip, cell)),
             ]
         if cut_use.max() >= best > 0.0:
-            i, k = np.unravel_index(int(cut_use.argmax()), cut_use.shape)
+            i, k = divmod(int(cut_use.argmax()), cut_use.shape[1])
             only = node.may_use.copy()
             only[:, k] = False
             only[i, k] = True
@@ -387,12 +217,12 @@ class GlobalTree:
         """Round access, committees and phases, then climb: solve with tangents of exp at the last delays."""
         n = self.numbers
         committees = len(node.counts)
-        seats = np.repeat(np.arange(committees), node.counts)
-        wish = np.where(node.may_use, -values["access"], FORBIDDEN)
-        access = seats[linear_sum_assignment(wish[seats].T)[1]]
+        access = assigned(-values["access"], node)
+        if access is None:
+            return None
         may_use = access == np.arange(committees)[:, None]
         on = ((values["on"] > 0.5) & node.may_on) | ~node.may_off
-        if not on.any() or not (may_use & node.may_use)[access, np.arange(len(access))].all():
+        if not on.any():
             return None
         served = (values["served"] > 0.5 * values["on"][:, None]) & node.may_serve | ~node.may_skip
         served[:, 3] |= served[:, 2]
@@ -437,18 +267,6 @@ class GlobalTree:
         if earned.utility > self.objective:
             self.objective, self.decision = float(earned.utility), decision
         return float(earned.utility)
-
-
-def _counts(capacity: Integers, aps: int) -> Iterator[Integers]:
-    """Every vector of counts with sum ``aps`` and 0 <= counts <= capacity."""
-    if len(capacity) == 1:
-        if aps <= capacity[0]:
-            yield np.array([aps])
-        return
-    rest = int(capacity[1:].sum())
-    for first in range(max(0, aps - rest), min(int(capacity[0]), aps) + 1):
-        for others in _counts(capacity[1:], aps - first):
-            yield np.concatenate([[first], others])
 
 
 def _fraction(first: Floats, second: Floats) -> Floats:

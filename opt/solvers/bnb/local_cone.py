@@ -1,28 +1,29 @@
 r"""Convex relaxation of the local part on a box: the cone program whose duals price what heads share.
 
-Reduced problem (``opt.local_reduction``) in the units of ``LocalNumbers``; head j is on with y_j in [0, 1], own delay t_j = training
-plus upload, shared delay Q = Q(tau). On a box of delays exp(-A (Q + t)) lies under its secant alpha - beta (Q + t), and
+Reduced problem (``opt.local_reduction``) in the units of ``LocalNumbers``; head j is on with y_j in [0, 1], own delay
+t_j = training plus upload, shared delay Q = Q(tau). On a box of delays exp(-A (Q + t)) lies under its secant
+alpha - beta (Q + t), and
 
     maximise  sum_j g_j - p (sum_j u_j + m)
-    subject to  g_j <= w_j (alpha_j y_j - beta_j (q_j + t_j)) - z_j f_j,  sum_j u_j + m <= 1,  tau m >= M,  t_j >= r_j + s_j,  r_j f_j >= a_j y_j^2,  s_j u_j >= d_j y_j^2,  f_j <= y_j,
+    subject to  g_j <= w_j (alpha_j y_j - beta_j (q_j + t_j)) - z_j f_j,  sum_j u_j + m <= 1,  tau m >= M,
+                t_j >= r_j + s_j,  r_j f_j >= a_j y_j^2,  s_j u_j >= d_j y_j^2,  f_j <= y_j,
                 low_j y_j <= t_j <= high_j y_j,  q_j >= Q_low y_j,  q_j >= Q - Q_high (1 - y_j),  Q >= tangents of Q(tau),
 
 is the convex hull of "off" and "on with these delays" head by head (perspective; products are second-order cones). What a
-price pi and views n have proved about a head, g_j - (p + pi) u_j + n_j Q <= top_j, is linear: such cuts carry the exact concave
-envelope of a head into the program where its box is wide and its secant poor. With tangents of exp instead of secants, y fixed and
-no cuts the same program is a restriction: iterating it climbs to a local optimum.
+price pi and views n have proved about a head, g_j - (p + pi) u_j + n_j Q <= top_j, is linear: such cuts carry the exact
+concave envelope of a head into the program where its box is wide and its secant poor. With tangents of exp instead of secants,
+y fixed and no cuts the same program is a restriction: iterating it climbs to a local optimum.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import cvxpy as cp
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Integers
 from ...local_reduction import ReducedLocal
-from .conic import CompiledCone
+from .conic import CompiledCone, cp
 
 TANGENTS = 3
 CUTS = 4
@@ -33,8 +34,8 @@ UNUSED = 100.0
 class LocalNumbers(NamedTuple):
     """Heads that can ever be on, in handy units: spectrum in budgets W, CPU in f_max_j, time in s, money in utility.
 
-    worth w [J]; work a [J] = a_j/f_max_j [s]; need d [J] = d_j/W [s]; cpu_price z [J] = zeta f_max_j; spectrum_price p of the whole
-    budget; multicast M = M/W [s]; decay A. heads [J]: their index in the snapshot.
+    worth w [J]; work a [J] = a_j/f_max_j [s]; need d [J] = d_j/W [s]; cpu_price z [J] = zeta f_max_j; spectrum_price p of the
+    whole budget; multicast M = M/W [s]; decay A. heads [J]: their index in the snapshot.
     """
 
     worth: Floats
@@ -44,12 +45,12 @@ class LocalNumbers(NamedTuple):
     spectrum_price: float
     multicast: float
     decay: float
-    heads: Floats
+    heads: Integers
 
     @classmethod
     def of(cls, reduced: ReducedLocal) -> LocalNumbers:
         """Numbers of a reduced problem; heads that earn nothing even when everything is instant are left out."""
-        heads = np.flatnonzero(reduced.worth > 0.0)
+        heads = np.flatnonzero(reduced.worth > 0.0).astype(np.int64)
         return cls(
             worth=reduced.worth[heads],
             work=reduced.work[heads] / reduced.cpu_max[heads],
@@ -125,7 +126,7 @@ def compile_local(numbers: LocalNumbers) -> CompiledCone:
     )
 
 
-def _product_over(left: cp.Variable, right: cp.Variable, root: cp.Expression | Floats) -> cp.Constraint:
+def _product_over(left: Any, right: Any, root: Any) -> Any:
     """left x right >= root^2 with both >= 0, as a second-order cone, entry by entry."""
     if left.ndim == 0:
         return cp.SOC(left + right, cp.hstack([2.0 * root, left - right]))

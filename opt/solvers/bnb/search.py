@@ -87,8 +87,8 @@ class Tree(Protocol[NodeT]):
 
 @dataclass
 class Search:
-    """Best-bound search of one tree. bound: proved for the whole part; nodes: boxes expanded so far; kept: boxes that were cut no
-    further, because nothing was left to cut: their bound stands."""
+    """Best-bound search of one tree. bound: proved for the whole part; nodes: boxes expanded so far; kept: largest bound of
+    decisions in no box, and of boxes in which nothing was left to cut."""
 
     tree: Tree[Any]
     bound: float
@@ -112,7 +112,7 @@ class Search:
         return not self._queue or -self._queue[0][0] <= max(self.kept, self.tree.objective)
 
     def step(self, tolerance: float, deadline: Deadline) -> None:
-        """Replace the box with the largest bound by what is left of it. Boxes within ``tolerance`` of the incumbent stay whole."""
+        """Replace the box with the largest bound by what is left of it; within ``tolerance`` of the incumbent it stays."""
         _, _, node = heapq.heappop(self._queue)
         self.nodes += 1
         children = self._expand(node, tolerance, deadline)
