@@ -71,8 +71,6 @@ def certify(epochs: FrozenEpochs, report: Report) -> Certificate:
     """Solve every epoch. The incumbent is what its decision earns by the equations."""
     environment = epochs.environment(sigma=0.0)
     observation = environment.reset()
-    # The first solve of a process may compile kernels, which its time limit counts: not at the expense of a bound.
-    planned(environment.truth.at(0))
     numbers = np.empty((4, epochs.episodes, epochs.length))
     prints: list[str] = []
     for t in range(epochs.length):
