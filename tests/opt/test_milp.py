@@ -22,7 +22,7 @@ from twingap.opt.solvers.milp.highs import Relaxation
 from twingap.opt.solvers.milp.local_delay import delay_in, first_taus, lines_below
 from twingap.opt.solvers.milp.local_part import LocalRelaxation
 from twingap.opt.solvers.milp.program import Program, TangentPoints
-from twingap.opt.solvers.milp.refinement import Case, Refinement
+from twingap.opt.solvers.milp.refinement import Case
 
 MODES = list(itertools.product(("group", "per_link"), ("fail", "cap"), (True, False)))
 
@@ -81,12 +81,21 @@ def fixed(program, columns, values):
     program.rows([(columns, 1.0)], len(columns), lower=values - 1e-9, upper=values + 1e-9)
 
 
+def solved_until_tight(program, unit):
+    """Search, cut off what violates hyperbolas, search again."""
+    relaxation = Relaxation(program, unit, TangentPoints(), Deadline(20.0))
+    while True:
+        searched = relaxation.search(1e-4, lambda _relaxed, _bound: False)
+        if not relaxation.sharpen(searched.values, 1e-5):
+            return searched
+
+
 @pytest.mark.parametrize(("multicast", "floor"), list(itertools.product(("group", "per_link"), (True, False))))
 def test_the_local_program_earns_what_the_equations_say_or_little_more(multicast, floor):
     """Random decisions put into the program: with grids refined at their delays it is exact, and never below the truth."""
     part = twingap.draw("tiny", 3, multicast=multicast, floor_adaptation=floor).local
     rng = np.random.default_rng(0)
-    for _ in range(6):
+    for _ in range(2):
         relaxation = LocalRelaxation(part)
         problem, heads = relaxation.problem, len(relaxation.problem.worth)
         tau = relaxation.tau_low * rng.uniform(1.3, 2.5)
@@ -111,9 +120,7 @@ def test_the_local_program_earns_what_the_equations_say_or_little_more(multicast
             program.sparse_rows(np.zeros_like(its), model.b[its], 1.0, 1, 1.0, 1.0)
         fixed(program, model.b[~on[model.head]], np.zeros(int((~on[model.head]).sum())))
         fixed(program, model.tau, np.array([tau]))
-        found = Relaxation(program, relaxation.unit, TangentPoints(), Deadline(20.0))
-        found.tighten(1e-9, rounds=20)
-        searched = found.search(1e-9, lambda _relaxed, _bound: False)
+        searched = solved_until_tight(program, relaxation.unit)
         assert searched.bound >= float(earned.utility)
         # Without the floor Q itself is a tangent (5 per interval).
         assert searched.relaxed == pytest.approx(float(earned.utility), abs=1e-3 if floor else 0.5)
@@ -124,7 +131,7 @@ def test_the_global_program_earns_what_the_equations_say_or_little_more(multicas
     part = twingap.draw("tiny", 3, multicast=multicast, timeout_rule=rule).global_
     rng = np.random.default_rng(1)
     tried = 0
-    while tried < 5:
+    while tried < 2:
         relaxation = GlobalRelaxation(part)
         committees, points = relaxation.needs.access.shape
         access = rng.integers(0, committees, points)
@@ -138,6 +145,8 @@ def test_the_global_program_earns_what_the_equations_say_or_little_more(multicas
         if earned.violation > 1e-9 or (earned.delay[on] > relaxation.ranges.late[on]).any():
             continue
         tried += 1
+        # One share serves prepare and reply: the one that asks for less of it is done before its time.
+        phases[on, 2:] = earned.phases[on][:, [2, 4]]
         for i in np.flatnonzero(on).tolist():
             at = float(earned.delay[i])
             relaxation.ends[i] = np.unique(np.append(relaxation.ends[i], [at - 1e-5, at, at + 1e-5]))
@@ -153,9 +162,7 @@ def test_the_global_program_earns_what_the_equations_say_or_little_more(multicas
                 program.sparse_rows(np.zeros_like(its), model.time[phase][its], 1.0, 1, total - 1e-9, total + 1e-9)
                 program.sparse_rows(np.zeros_like(its), model.served[phase][its], 1.0, 1, served, served)
             program.sparse_rows(np.zeros_like(its), model.check[its], 1.0, 1, check[i] - 1e-9, check[i] + 1e-9)
-        found = Relaxation(program, relaxation.unit, TangentPoints(), Deadline(20.0))
-        found.tighten(1e-9, rounds=20)
-        searched = found.search(1e-9, lambda _relaxed, _bound: False)
+        searched = solved_until_tight(program, relaxation.unit)
         assert searched.bound >= float(earned.utility)
         assert searched.relaxed == pytest.approx(float(earned.utility), abs=1e-2)
 
@@ -191,12 +198,17 @@ def test_every_mode_is_proved_and_agrees_with_the_decomposition(multicast, rule,
 def test_the_start_that_highs_makes_of_a_linear_solution_does_not_leak_into_the_bound():
     """HiGHS turns the last linear solution into a start and reports the bounds of a smaller program around it."""
     snapshot = twingap.draw("tiny", 0)
-    exact = twingap.solve(snapshot, gap=1e-6)
     relaxation = LocalRelaxation(snapshot.local)
-    state = Refinement(relaxation, Deadline(60.0))
-    for _ in range(12):
-        state.round(1e-3, Deadline(60.0))
-        assert state.bound >= exact.local.objective
+    case = max(relaxation.cases, key=relaxation.quick_bound)
+    program = relaxation.build(case)
+    warm = Relaxation(program, relaxation.unit, TangentPoints(), Deadline(60.0))
+    warm.tighten(1e-3, rounds=1)
+    cold = Relaxation(program, relaxation.unit, warm.points, Deadline(60.0))
+    seen: list[float] = []
+    found = warm.search(1e-2, lambda _relaxed, bound: bool(seen.append(bound)))
+    expected = cold.search(1e-2, lambda _relaxed, _bound: False)
+    assert min(seen) >= max(found.relaxed, expected.relaxed)
+    assert found.bound == pytest.approx(expected.bound, abs=2e-2)
 
 
 @pytest.mark.parametrize("part", ["local", "global"])

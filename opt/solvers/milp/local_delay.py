@@ -66,10 +66,11 @@ def first_taus(problem: ReducedLocal, low: float, high: float) -> Floats:
             ends.append(level_edge(problem, level))
             level += 1
     ends = sorted({end for end in ends if low <= end <= high})
+    between: list[float] = []
     for left, right in itertools.pairwise(ends):
         parts = math.ceil(math.log(right / left) / math.log(1.3))
-        ends += [left * (right / left) ** (part / parts) for part in range(1, parts)]
-    return np.array(sorted(ends))
+        between += [left * (right / left) ** (part / parts) for part in range(1, parts)]
+    return np.array(sorted(ends + between))
 
 
 def latest_tau(problem: ReducedLocal, low: float, delay: float) -> float:
