@@ -24,6 +24,8 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@echo "compiling the solver's kernels, once (half a minute to a minute)"
+	@$(BIN)/python -c "import twingap; twingap.solve(twingap.draw('paper'))"
 	@touch $@
 
 study: install
