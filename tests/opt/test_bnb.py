@@ -273,3 +273,64 @@ def test_closes_tiny_and_agrees_with_decomposition(seed):
     assert ours.objective <= theirs.bound + slack
     assert theirs.objective <= ours.bound + slack
     assert abs(ours.objective - theirs.objective) <= (ours.bound - ours.objective) + (theirs.bound - theirs.objective) + slack
+
+
+def random_local_prices(rng, heads):
+    """Prices over many orders of magnitude; half of them see no shared delay."""
+    return LocalPrices(10.0 ** rng.uniform(-2.0, 2.0), 10.0 ** rng.uniform(-2.0, 1.0, heads) * (rng.random() < 0.5))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tightening_never_cuts_a_decision_as_good_as_the_incumbent(seed):
+    snapshot = twingap.draw("tiny", seed)
+    exact = twingap.solve(snapshot, gap=1e-6)
+    earned = evaluate(snapshot, exact.decision)
+    rng = np.random.default_rng(seed)
+    tree, local = LocalTree(snapshot.local), earned.local
+    tau, own = float(local.multicast), (local.training + local.upload)[tree.numbers.heads]
+    on = np.isfinite(own)
+    root = next(node for node in tree.roots()[0] if node.left <= tau <= node.right)
+    tree.objective = exact.local.objective - 1e-7
+    cut = 0
+    for _ in range(60):
+        prices = random_local_prices(rng, len(on))
+        box = tree.tightened(root, prices, tree.proved(root, prices))
+        assert box is not None
+        assert box.left <= tau <= box.right
+        assert (box.low[on] <= own[on] * (1 + 1e-9)).all()
+        assert (own[on] <= box.high[on] * (1 + 1e-9)).all()
+        assert box.may_on[on].all()
+        assert box.may_off[~on].all()
+        cut += (box.high < root.high).any() or (box.low > root.low).any() or box.right < root.right or box.left > root.left
+    assert cut > 0
+    forest, counts = GlobalTree(snapshot.global_), earned.global_.served.astype(np.int64)
+    delay, at_work = earned.global_.delay, earned.global_.benefit > 0.0
+    root = next(node for node in forest.roots()[0] if (node.counts == counts).all())
+    forest.objective = exact.global_.objective - 1e-7
+    committees, terms = forest.numbers.broadcast.shape
+    for _ in range(60):
+        prices = GlobalPrices(
+            10.0 ** rng.uniform(-2.0, 2.0),
+            10.0 ** rng.uniform(0.0, 3.0, committees),
+            rng.random(committees),
+            rng.random((committees, terms)),
+        )
+        box = forest.tightened(root, prices, forest.proved(root, prices))
+        assert box is not None
+        assert (box.low <= delay * (1 + 1e-9))[at_work].all()
+        assert (delay <= box.high * (1 + 1e-9))[at_work].all()
+        assert box.may_on[at_work].all()
+        assert box.may_off[~at_work].all()
+
+
+def test_everything_off_earns_no_more_than_any_proved_bound():
+    tree = GlobalTree(twingap.draw("tiny", 0).global_)
+    rng = np.random.default_rng(2)
+    committees, terms = tree.numbers.broadcast.shape
+    for root in tree.roots()[0]:
+        idle = replace(root, may_on=np.zeros(committees, dtype=np.bool_))
+        for _ in range(20):
+            prices = GlobalPrices(
+                0.0, 10.0 ** rng.uniform(0.0, 4.0, committees), rng.random(committees), np.ones((committees, terms))
+            )
+            assert tree.proved(idle, prices).total >= 0.0
