@@ -9,7 +9,6 @@ import pytest
 from scipy.optimize import minimize
 
 from twingap.opt.arrays import floats, integers
-from twingap.opt.errors import InputError
 from twingap.opt.global_equations import evaluate_global
 from twingap.opt.global_reduction import committee_needs, decision_of_times
 from twingap.opt.result import Deadline
@@ -291,13 +290,6 @@ def test_scaling_money_scales_utility():
         part = draw(np.random.default_rng(seed))
         dearer = replace(part, benefit=7 * part.benefit, spectrum_cost=7 * part.spectrum_cost, cpu_cost=7 * part.cpu_cost)
         assert solve(dearer).objective == pytest.approx(7 * solve(part).objective, rel=2e-7, abs=2e-7)
-
-
-def test_whole_subchannels_are_refused():
-    part = replace(draw(np.random.default_rng(0)), whole_subchannels=True)
-    with pytest.raises(InputError, match="divisible") as caught:
-        solve(part)
-    assert caught.value.field == "global.whole_subchannels"
 
 
 def test_deadline_leaves_a_feasible_decision_and_a_true_bound():

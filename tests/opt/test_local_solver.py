@@ -10,7 +10,6 @@ from scipy.special import lambertw
 
 from twingap.opt.arrays import floats, integers
 from twingap.opt.decision import LocalDecision
-from twingap.opt.errors import InputError
 from twingap.opt.local_equations import evaluate_local
 from twingap.opt.result import Deadline
 from twingap.opt.snapshot import HeadLayout
@@ -147,12 +146,6 @@ def test_optimum_just_below_a_level_end():
             held = evaluate_local(part, answer.decision)
             assert held.adaptation == pytest.approx(math.floor(level) * tau)
     assert at_ends > 0
-
-
-def test_whole_subchannels_are_refused():
-    with pytest.raises(InputError, match="divisible subchannels") as caught:
-        solve_local(replace(draw("tiny", 0).local, whole_subchannels=True), 1e-4, 0.0, Deadline(1.0))
-    assert caught.value.field == "local.whole_subchannels"
 
 
 def test_time_limit_is_kept_with_a_true_bound(random_local_part):

@@ -110,7 +110,7 @@ def best_counts(
         if seconds[j] > 0.0:
             multicast = counts[j] - uplink[j]
             slow += seconds[j] / multicast if multicast > 0.0 else math.inf
-    return best[spare], slow
+    return float(best[spare]), slow
 
 
 @compiled

@@ -225,8 +225,9 @@ def left_rows(reply: Floats, budget: int, timeout: float) -> Floats:
     rows, used = np.empty((64, COLUMNS)), 0
     rows, used = _append(rows, used, 0, timeout, timeout, 1.0 / timeout, 0.0)
     counts = np.empty(reply.shape[0], dtype=np.int64)
+    nothing = 0.0 * reply
     for members in range(1, budget + 1):
-        z, _ = reply_time(True, np.zeros(reply.shape[0]), reply, math.inf, members, counts)
+        z, _ = reply_time(True, nothing, reply, math.inf, members, counts)
         if z < timeout:
             rows, used = _append(rows, used, members, timeout, timeout, 1.0 / z, 0.0)
     return rows[:used].copy()

@@ -92,6 +92,11 @@ def _spread(before: Floats, worth: Floats) -> Floats:
     return best
 
 
+def _members(chosen: int, points: int) -> Integers:
+    """The APs of a set written as bits."""
+    return np.array([k for k in range(points) if chosen >> k & 1], dtype=np.int64)
+
+
 class _Tables:
     """Committees' rows and worths."""
 
@@ -101,7 +106,9 @@ class _Tables:
         self.needs = committee_needs(part)
         self.capped = part.timeout_rule == "cap"
         self.group = part.multicast == "group"
-        self.broadcast, self.reply, self.rows = [], [], []
+        self.broadcast: list[Floats] = []
+        self.reply: list[Floats] = []
+        self.rows: list[Floats] = []
         links = link_needs(part)
         for i, delegates in enumerate(part.layout.delegates):
             others = links[i, 1:delegates, 1:delegates]
@@ -148,7 +155,7 @@ class _Tables:
         worth = np.full((committees, sets, width), -math.inf)
         worth[:, 0, 0] = 0.0
         for chosen in range(1, sets):
-            members: Integers = np.flatnonzero((chosen >> np.arange(points)) & 1).astype(np.int64)
+            members = _members(chosen, points)
             for i in range(committees):
                 if points - (sum(capacity) - capacity[i]) <= len(members) <= capacity[i]:
                     worth[i, chosen] = self.worth(i, members)
@@ -163,15 +170,17 @@ class _Tables:
         value = float(stages[-1][left, budget])
         for i in range(committees - 1, -1, -1):
             chosen, totals[i] = _last_step(stages[i], worth[i], left, budget, float(stages[i + 1][left, budget]))
-            access[np.flatnonzero((chosen >> np.arange(points)) & 1)] = i
+            access[_members(chosen, points)] = i
             left, budget = left ^ chosen, budget - int(totals[i])
-        return access, totals, value + self.slack(points)
+        works = bool(np.isfinite(worth[:, 1:]).any())  # or everything is off, which is worth 0 exactly
+        return access, totals, value + (self.slack(points) if works else 0.0)
 
     def spend(self, access: Integers) -> Integers:
         """The best totals of each committee for a given access."""
         committees, width = len(self.rows), self.budget + 1
         worth = [self.worth(i, np.flatnonzero(access == i)) if (access == i).any() else np.zeros(1) for i in range(committees)]
-        best, picks = np.zeros(width), []
+        best = np.zeros(width)
+        picks: list[Integers] = []
         for mine in worth:
             sums = np.full((width, width), -math.inf)
             for total, earned in enumerate(mine):

@@ -77,6 +77,7 @@ def running_share(
     if runs and k <= 0.0:
         # The top of k lies below: between half the reach and the reach.
         left, right = 0.5 * reach * total / (total + 0.5 * reach), low
+        middle = left
         high = low
         for _ in range(60):
             if right - left <= 1e-15 * right:

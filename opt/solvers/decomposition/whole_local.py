@@ -80,7 +80,7 @@ class _Search:
         self.closed = 0.0  # everything off is worth 0 and is in no cell
         self.open: list[tuple[float, int, Cell]] = []
         self.twins = _twins(problem, seconds)
-        self.tried: set[tuple[bytes, bytes, float]] = set()
+        self.tried: set[tuple[bytes, bytes, float, bool]] = set()
         self.cells = 0
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"bounding": 0.0, "primal": 0.0}
@@ -172,7 +172,7 @@ class _Search:
             tau = min(max(tau, cell.left), cell.right * (1.0 - STEP_BACK)) if math.isfinite(tau) else cell.left
             price = proved.price
             for _ in range(4):
-                found = self.attempt(counts, uplink > 0.0, tau, price)
+                found = self.attempt(counts, uplink > 0.0, tau, price, cell.right <= 1.001 * cell.left)
                 if found is None:
                     break
                 tau, price = found
@@ -182,10 +182,11 @@ class _Search:
                 best_counts(self.problem, self.seconds, self.budget, *limits, fade, price, counts, uplink)
         self.stages["primal"] += perf_counter() - started
 
-    def attempt(self, counts: Integers, running: Booleans, tau: float, price: float) -> tuple[float, float] | None:
-        """Tune these counts near ``tau`` and keep the best; (tau, nu) where they are best, None if known or worthless."""
+    def attempt(self, counts: Integers, running: Booleans, tau: float, price: float, sure: bool) -> tuple[float, float] | None:
+        """Tune these counts and keep the best; (tau, nu) where they are best, None if tried (and as ``sure`` of tau) or
+        worthless."""
         left, right = self.piece(tau)
-        key = (counts.tobytes(), running.tobytes(), right)
+        key = (counts.tobytes(), running.tobytes(), right if self.problem.stepped else 0.0, sure)
         if key in self.tried or self.deadline.passed:
             return None
         self.tried.add(key)

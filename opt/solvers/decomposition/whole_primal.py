@@ -22,6 +22,9 @@ from .local_delay import shared_delay
 from .response import served_value
 from .whole_head import running_share
 
+# Multicast times that are tried between the ends of a piece before its best one is refined.
+SCANNED = 10
+
 
 class Tuned(NamedTuple):
     """What given counts can earn: value, sum_j s_j/m_j [s], the price nu there, u_j and f_j."""
@@ -139,48 +142,40 @@ def tune_counts(
     left = max(left, least / heads * (1.0 + 1e-9))
     if not left <= right:
         return Tuned(best, best_seconds, best_price, best_uplink, best_cpu)
-    # Three times with the best in the middle: up from the start while that pays, or down.
-    middle = min(max(start, left), right)
-    low, high, top = middle, middle, -math.inf
-    widen, upwards = 0.02, True
+    # A scan, so that heads that stop running do not mislead the search; then golden sections around its best time.
+    scan = np.empty(SCANNED + 1)
+    for place in range(SCANNED):
+        scan[place] = left * (right / left) ** (place / (SCANNED - 1.0)) if left > 0.0 else right
+    scan[SCANNED] = min(max(start, left), right)
+    scan.sort()
     golden = 0.5 * (3.0 - math.sqrt(5.0))
-    time = middle
-    bracketed = False
-    for step in range(80):
+    top, middle, low, high = -math.inf, scan[0], left, right
+    for step in range(SCANNED + 41):
+        if step <= SCANNED:
+            time = scan[step]
+        elif high - low <= 1e-7 * middle:
+            break
+        else:
+            time = middle + golden * (high - middle) if high - middle > middle - low else middle - golden * (middle - low)
         value, total, price = split_by(problem, seconds, counts, running, time, max(best_price, 1e-100), uplink, cpu)
         if value > best:
             best, best_seconds, best_price = value, total, price
             best_uplink[:] = uplink
             best_cpu[:] = cpu
-        if step == 0:
-            top = value
+        if step <= SCANNED:
+            if value > top:
+                top, middle = value, time
+                low, high = scan[max(step - 1, 0)], scan[min(step + 1, SCANNED)]
         elif value > top:
             if time > middle:
                 low = middle
             else:
                 high = middle
-            middle, top = time, value
+            top, middle = value, time
         elif time > middle:
             high = time
         else:
             low = time
-        if not bracketed:
-            if upwards:
-                if high > middle or middle >= right:
-                    upwards, widen = False, 0.02
-                else:
-                    time = min(middle * (1.0 + widen), right)
-            if not upwards:
-                if low < middle or middle <= left:
-                    bracketed = True
-                    low, high = max(low, left), max(high, middle)
-                else:
-                    time = max(middle / (1.0 + widen), left)
-            widen *= 2.0
-        if bracketed:
-            if high - low <= 1e-7 * middle:
-                break
-            time = middle + golden * (high - middle) if high - middle > middle - low else middle - golden * (middle - low)
     return Tuned(best, best_seconds, best_price, best_uplink, best_cpu)
 
 
