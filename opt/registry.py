@@ -41,7 +41,7 @@ SOLVERS: dict[str, SolverEntry] = {
     "decomposition": SolverEntry(
         target="twingap.opt.solvers.decomposition:solve",
         proves="upper bound by weak duality on prices, branch and bound on multicast time and access",
-        handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
+        handles="group and per_link, fail and cap, floor and smooth, divided and whole subchannels",
         certifies=True,
     ),
     "bnb": SolverEntry(
