@@ -88,6 +88,9 @@ def test_cells_hold_at_hand_computed_earner():
         np.ones(1),
     )
     assert peaks(point).best[0] == pytest.approx(100.0 * math.exp(-0.5) - 4.0, rel=1e-9)
+    # Far faster than it would choose to be, time is dearer than all it can earn: the bound must follow the cost.
+    hurried = point._replace(low=np.array([0.01]), high=np.array([0.01]))
+    assert peaks(hurried).best[0] == pytest.approx(100.0 * math.exp(-0.005) - 400.0, rel=1e-9)
     # Slower than the interval allows: nothing is possible.
     assert peaks(point._replace(fastest=np.array([2.0]))).best[0] == -np.inf
 

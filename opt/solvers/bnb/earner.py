@@ -27,8 +27,9 @@ from ...compiled import compiled
 
 # Relative outward slack of a cell's bound: some hundred operations of 1.1e-16 each on terms no larger than those summed.
 SLACK = 1e-12
-CELLS = 32
+CELLS = 40
 BISECTIONS = 60
+QUADRUPLINGS = 100
 
 
 class Earners(NamedTuple):
@@ -91,8 +92,13 @@ def cells(earners: Earners, edges: Floats, uppers: Floats) -> None:
         edges[e, n] = max(low, high)
         if not low <= high:
             continue
-        # Above this price of time the earner speeds up wherever it is; below it all that is left is worth nothing.
+        # Above this price of time the earner speeds up wherever it is; an interval of short delays needs a higher one to be
+        # as costly as it is.
         ceiling = 2.0 * decay * worth[e] + 1e-300
+        for _ in range(QUADRUPLINGS):
+            if _dual(ceiling, cost[e], weight[e], cap[e], cpu[e], fastest[e])[1] <= high:
+                break
+            ceiling *= 4.0
         top = _price_at(low, ceiling, 1e-12 * ceiling, cost[e], weight[e], cap[e], cpu[e], fastest[e])
         bottom = _price_at(high, top, 1e-12 * ceiling, cost[e], weight[e], cap[e], cpu[e], fastest[e])
         free = 0.0

@@ -147,7 +147,8 @@ def tightened_box(node: GlobalNode, prices: GlobalPrices, proof: GlobalProof, ob
         may_serve[i] &= proof.modes[mine].any(axis=0)
         may_skip[i] &= (~proof.modes[mine]).any(axis=0)
     may_off = node.may_off & (proof.off >= least)
-    if not (may_on | may_off).all():
+    # With nobody on nothing is earned, and every search starts from the decision that does just that.
+    if not (may_on | may_off).all() or not may_on.any():
         return None
     return replace(
         node,

@@ -24,7 +24,7 @@ from .local_box import OUTWARD, Cut, LocalNode, LocalPrices
 from .local_cone import CUTS, LocalNumbers
 
 # Delays beyond ln(1/FAINT)/A are not followed: a head there earns at most FAINT of its worth, which every bound includes.
-FAINT = 1e-12
+FAINT = 1e-16
 # Relative outward slack of a sum of bounds, for its rounding and for the overlap of pieces.
 SLACK = 1e-11
 # How far along an infeasible program's ray of prices a proof is sought, in multiples of the largest worth.
@@ -109,7 +109,8 @@ def tightened_box(node: LocalNode, prices: LocalPrices, dual: LocalProof, object
     high = np.where(any_left, high.reshape(2, count), -np.inf).max(axis=0)
     may_on = node.may_on & any_left.any(axis=0)
     may_off = node.may_off & (dual.off >= least)
-    if not (may_on | may_off).all():
+    # With nobody on nothing is earned, and every search starts from the decision that does just that.
+    if not (may_on | may_off).all() or not may_on.any():
         return None
     low, high = np.where(may_on, low, node.low), np.where(may_on, high, node.high)
     left, right = _concave_level(node, dual, dual.term - room)

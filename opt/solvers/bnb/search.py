@@ -115,11 +115,7 @@ class Search:
         """Replace the box with the largest bound by what is left of it; within ``tolerance`` of the incumbent it stays."""
         _, _, node = heapq.heappop(self._queue)
         self.nodes += 1
-        children = self._expand(node, tolerance, deadline)
-        if children is None:
-            self.kept = max(self.kept, node.bound)
-        else:
-            self._push(children)
+        self._push(self._expand(node, tolerance, deadline))
         self._update()
 
     def _push(self, nodes: list[Any]) -> None:
@@ -132,7 +128,7 @@ class Search:
         top = -self._queue[0][0] if self._queue else -float("inf")
         self.bound = min(self.bound, max(top, self.kept, self.tree.objective))
 
-    def _expand(self, node: Any, tolerance: float, deadline: Deadline) -> list[Any] | None:
+    def _expand(self, node: Any, tolerance: float, deadline: Deadline) -> list[Any]:
         tree, values = self.tree, None
         if node.prices is not None:
             # What proved the parent's bound often disposes of a child, at a fraction of a cone program's cost.
@@ -161,7 +157,10 @@ class Search:
             gained = before.bound - node.bound > (1.0 - SHRINK) * (node.bound - tree.objective)
             if not gained and tree.size(node) > SHRINK * tree.size(before):
                 break
-        return tree.halves(node, values) or None
+        children = tree.halves(node, values)
+        if not children:
+            self.kept = max(self.kept, node.bound)
+        return children
 
     def _tightened(self, node: Any, prices: Any) -> Any | None:
         """The box with the bound these prices prove and without what cannot beat the incumbent; None: nothing is left."""
