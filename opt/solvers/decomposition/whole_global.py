@@ -34,6 +34,8 @@ from .whole_curve import FROM, SLOPE, TO, committee_rows, reply_time
 from .whole_local import whole_budget
 
 MOST_POINTS = 12
+# Part of the time left that the tables may take: the local part needs some too.
+TABLE_TIME = 0.8
 Divisible = Callable[[GlobalPart, float, float, Deadline], PartAnswer[GlobalDecision]]
 
 
@@ -46,7 +48,8 @@ def solve_whole_global(
     stages = {"rows": time.perf_counter() - started}
     started = time.perf_counter()
     points = part.sinr_access.shape[-1]
-    found = tables.search(deadline) if points <= MOST_POINTS else None
+    patience = Deadline(TABLE_TIME * max(0.0, deadline.limit - deadline.elapsed))
+    found = tables.search(patience) if points <= MOST_POINTS else None
     if found is not None:
         access, totals, bound = found
     else:
