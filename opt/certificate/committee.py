@@ -158,7 +158,16 @@ def earliest_times(model: Committees, cell: Floats, earliest: Floats) -> bool:
 
 @compiled
 def worth_on(
-    model: Committees, i: int, served: float, price: float, low: float, high: float, delay: float, spectrum: float, total: float
+    model: Committees,
+    i: int,
+    served: float,
+    price: float,
+    low: float,
+    high: float,
+    delay: float,
+    spectrum: float,
+    total: float,
+    may_be_off: bool,
 ) -> tuple[float, float]:
     """(largest worth, its t) over low <= t <= high on S = spectrum + total^2 / (t - delay), at a price per subchannel."""
     decay, cost, fastest = model.decay, served * model.cpu_cost[i], model.fastest[i]
@@ -184,9 +193,10 @@ def worth_on(
             if time <= delay:
                 continue
             used += total * total / (time - delay)
-        value = best_value(served * model.benefit * math.exp(-decay * time), decay, cost, fastest) - price * used
-        if value > best:
-            best, best_at = value, time
+        earned = best_value(served * model.benefit * math.exp(-decay * time), decay, cost, fastest)
+        # Communicating without ever verifying earns no more than being off.
+        if earned - price * used > best and not (may_be_off and earned <= 0.0):
+            best, best_at = earned - price * used, time
     return best, best_at
 
 
@@ -196,14 +206,15 @@ def worth(model: Committees, i: int, served: float, load: float, price: float, e
     per_subchannel = price + served * model.spectrum_price
     money = per_subchannel * model.budget
     margin = SLACK * (served * model.benefit + money) + (0.0 if model.capped else TIMEOUT_TOLERANCE * money)
-    best = 0.0 if latest == math.inf else -math.inf
+    may_be_off = latest == math.inf
+    best = 0.0 if may_be_off else -math.inf
     if not model.capped:
         low = earliest[0]
         if low > latest or low == math.inf:
             return best
         # Without timeouts the first row goes on for ever: a relaxation, and exact if no phase passes the timeout there.
         _, last, delay, spectrum, total = piece(model, model.rows[i, 0], 0, load)
-        value, time = worth_on(model, i, served, per_subchannel, low, latest, delay, spectrum, total)
+        value, time = worth_on(model, i, served, per_subchannel, low, latest, delay, spectrum, total, may_be_off)
         if value + margin <= best:
             return best
         if time <= last:
@@ -213,6 +224,6 @@ def worth(model: Committees, i: int, served: float, load: float, price: float, e
             first, last, delay, spectrum, total = piece(model, model.rows[i, place], late, load)
             low, high = max(first, earliest[2 * place + late]), min(last, latest)
             if low <= high and low < math.inf:
-                value, _ = worth_on(model, i, served, per_subchannel, low, high, delay, spectrum, total)
+                value, _ = worth_on(model, i, served, per_subchannel, low, high, delay, spectrum, total, may_be_off)
                 best = max(best, value + margin)
     return best
