@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .baselines import make_baseline
+    from .opt.certificate.certificate_file import load_certificate, save_certificate
+    from .opt.certificate.check import verify_certificate
     from .opt.decision import Decision, GlobalDecision, LocalDecision
     from .opt.errors import FalseBoundError, InputError
     from .opt.evaluation import Evaluation, evaluate
@@ -39,17 +41,20 @@ _HOME = {
     "Snapshot": "opt.snapshot",
     "draw": "opt.system",
     "evaluate": "opt.evaluation",
+    "load_certificate": "opt.certificate.certificate_file",
     "load_snapshot": "opt.snapshot_file",
     "load_solution": "opt.solution_file",
     "make_baseline": "baselines",
     "make_env": "rl.environment",
     "measure_gap": "studies.measure_gap",
     "preset": "opt.scenario",
+    "save_certificate": "opt.certificate.certificate_file",
     "save_snapshot": "opt.snapshot_file",
     "save_solution": "opt.solution_file",
     "solve": "opt.solve",
     "train": "rl.training",
     "verify": "opt.verify",
+    "verify_certificate": "opt.certificate.check",
 }
 
 __version__ = "0.1.0"
@@ -68,17 +73,20 @@ __all__ = [
     "__version__",
     "draw",
     "evaluate",
+    "load_certificate",
     "load_snapshot",
     "load_solution",
     "make_baseline",
     "make_env",
     "measure_gap",
     "preset",
+    "save_certificate",
     "save_snapshot",
     "save_solution",
     "solve",
     "train",
     "verify",
+    "verify_certificate",
 ]
 
 

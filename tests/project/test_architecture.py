@@ -39,6 +39,12 @@ def test_imports_point_one_way(path):
         assert first != "matplotlib" or in_report, "plotting only in studies/report"
 
 
+@pytest.mark.parametrize("path", (ROOT / "opt" / "certificate").glob("*.py"), ids=lambda p: p.name)
+def test_certificates_are_checked_without_solvers(path):
+    for name in imports_of(path):
+        assert not name.startswith("opt.solvers"), f"a checker must not believe {name}"
+
+
 def test_packages_listed_for_the_wheel_are_those_of_the_tree():
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = {"twingap"} | {

@@ -57,6 +57,25 @@ def test_verify_says_no(run, tmp_path, snapshot):
     assert json.loads(out)["holds"] is False
 
 
+def test_certificate_is_written_and_re_proved(run, tmp_path, snapshot):
+    solution, certificate = tmp_path / "solution.json", tmp_path / "certificate.json"
+    assert run("solve", snapshot, "--output", solution, "--certificate", certificate)[0] == 0
+    code, out, _ = run("verify", snapshot, solution, "--certificate", certificate)
+    assert code == 0
+    assert "ok     local certificate" in out
+    claims = json.loads(certificate.read_text())
+    claims["local"]["bound"] *= 0.99
+    certificate.write_text(json.dumps(claims))
+    code, out, _ = run("verify", snapshot, solution, "--certificate", certificate)
+    assert code == 1
+    assert "FAILED local certificate" in out
+    certificate.write_text("{}")
+    code, _, err = run("verify", snapshot, solution, "--certificate", certificate)
+    assert (code, err.count("\n")) == (2, 1)
+    assert run("solve", snapshot, "--solver", "milp", "--certificate", tmp_path / "none.json")[0] == 2
+    assert not (tmp_path / "none.json").exists()
+
+
 def test_solve_as_json(run, snapshot):
     code, out, _ = run("solve", snapshot, "--json")
     assert code == 0
