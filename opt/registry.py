@@ -74,6 +74,12 @@ SOLVERS: dict[str, SolverEntry] = {
         handles="every mode, whole subchannels included; as far as its licence allows",
         requires=("pyomo", "gurobipy"),
     ),
+    "multistart": SolverEntry(
+        target="twingap.opt.solvers.multistart:solve",
+        proves="nothing: local optima of Ipopt from random starts",
+        handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
+        requires=("casadi",),
+    ),
 }
 
 

@@ -117,6 +117,21 @@ def solve(
 
 
 @app.command()
+def export(
+    snapshot: SnapshotArgument,
+    output: Annotated[Path, typer.Option(help="Model file to write.")],
+    formulation: Annotated[str, typer.Option(help="link (the equations as printed) or reduced.")] = "reduced",
+    format_: Annotated[str, typer.Option("--format", help="nl (AMPL; names go to .row and .col) or gms (GAMS).")] = "nl",
+) -> None:
+    """Write Problem (16) of a snapshot as a model file for other solvers."""
+    from ..opt.export import export_model
+    from ..opt.snapshot_file import load_snapshot
+
+    files = export_model(load_snapshot(snapshot), formulation, format_, output)
+    typer.echo(f"wrote {', '.join(map(str, files))}")
+
+
+@app.command()
 def verify(
     snapshot: SnapshotArgument,
     solution: Annotated[Path, typer.Argument(help="Solution file (JSON).")],

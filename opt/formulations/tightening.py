@@ -21,8 +21,9 @@ from ..snapshot import LocalPart
 from .local_model import LocalModel, adaptation_and_queueing, latest
 from .modelling import GIVE, pyo
 
-# How many values of ``common`` and, for each, how many spectrum prices get a supporting plane per head.
-COMMON_POINTS, PRICE_POINTS = 8, 12
+# At most this many values of ``common`` and, for each, spectrum prices get two supporting planes per head, and at most this
+# many pairs all heads together: with hundreds of heads the planes would take longer to write than there is to solve.
+COMMON_POINTS, PRICE_POINTS, PAIRS = 8, 12, 3000
 # Room for rounding in the height of a supporting plane.
 ROUND_UP = 1e-12
 
@@ -97,8 +98,7 @@ def tighten_local(model: LocalModel) -> None:
             block.keep.add(block.common <= sum(best[level] * block.level[level] for level in block.level))
     block.common.setub(most_common)
     for j, _ in lives:
-        for plane in supporting_planes(data, j, max(least_common, 0.01 * most_common), most_common):
-            free, per_subchannel, per_hz = plane
+        for free, per_subchannel, per_hz in supporting_planes(data, j, max(least_common, 0.01 * most_common), most_common):
             block.keep.add(block.own[j] <= free * block.on[j] + per_subchannel * block.uplink[j] + per_hz * unit * block.cpu[j])
 
 
@@ -126,10 +126,11 @@ def supporting_planes(data: ReducedLocal, j: int, least: float, most: float) -> 
     planes: list[tuple[float, float, float]] = []
     decay, work, need = data.decay, float(data.work[j]), float(data.need[j])
     fastest = math.exp(-decay * work / float(data.cpu_max[j]))
-    for common in np.geomspace(least, most, COMMON_POINTS):
+    share = min(1.0, math.sqrt(PAIRS / (len(data.worth) * COMMON_POINTS * PRICE_POINTS)))
+    for common in np.geomspace(least, most, max(1, round(share * COMMON_POINTS))):
         q, p_true = data.cpu_price / (data.worth[j] * common), data.spectrum_price / (data.worth[j] * common)
         first = head_optimum(decay, (math.sqrt(p_true * need) + math.sqrt(q * work)) ** 2, 1.0)[0]
-        for x in np.linspace(max(first, 1e-3), 0.5, PRICE_POINTS):
+        for x in np.linspace(max(first, 1e-3), 0.5, max(2, round(share * PRICE_POINTS))):
             root = 2.0 * x * math.exp(-x) / math.sqrt(decay) - math.sqrt(q * work)
             if root <= 0.0:
                 continue

@@ -21,8 +21,9 @@ import numpy as np
 
 from ..decision import Decision, GlobalDecision, LocalDecision
 from ..formulations import link, reduced
+from ..formulations.decisions import any_access, global_off, local_off
 from ..formulations.modelling import pyo
-from ..formulations.recovery import any_access, global_decision, global_off, local_decision, local_off
+from ..formulations.recovery import global_decision, local_decision
 from ..formulations.tightening import tighten_local
 from ..global_equations import evaluate_global
 from ..local_equations import evaluate_local
@@ -67,7 +68,7 @@ def solve_with(backend: Backend, formulation: FormulationName, snapshot: Snapsho
     global_model = build.build_global(snapshot.global_, globally.part)
     worth = float(snapshot.global_.benefit * snapshot.global_.sinr_access.shape[-1])
     margin = ROOM * worth + global_model.cut_off
-    second = _solve_part(backend, globally, deadline, 0.5, share, 0.0, margin)
+    second = _solve_part(backend, globally, deadline, started, 0.5, share, 0.0, margin)
     global_: GlobalDecision = (
         global_decision(global_model) if second.holds else global_off(snapshot.global_, any_access(snapshot.global_))
     )
@@ -81,7 +82,7 @@ def solve_with(backend: Backend, formulation: FormulationName, snapshot: Snapsho
     # Neither part need be negative, so what the global part left of the gap is the local part's to use.
     relative = 0.99 * budget.gap
     absolute = max(0.0, relative * global_earned - (second.bound - global_earned) - margin)
-    first = _solve_part(backend, locally, deadline, 1.0, relative if absolute > 0.0 else share, absolute, margin)
+    first = _solve_part(backend, locally, deadline, middle, 1.0, relative if absolute > 0.0 else share, absolute, margin)
     # The tightened model multicasts whatever it costs; with everything off the local part earns 0.
     local_bound = max(first.bound, 0.0)
     local: LocalDecision = local_decision(local_model) if first.holds else local_off(snapshot.local)
@@ -108,12 +109,22 @@ def _concrete() -> Any:
 
 
 def _solve_part(
-    backend: Backend, model: Any, deadline: Deadline, fraction: float, relative: float, absolute: float, margin: float
+    backend: Backend,
+    model: Any,
+    deadline: Deadline,
+    started: float,
+    fraction: float,
+    relative: float,
+    absolute: float,
+    margin: float,
 ) -> _Run:
-    """Solve max part.earned within ``fraction`` of the time that is left; its values are loaded into the model."""
+    """Solve max part.earned within ``fraction`` of the time that is left; its values are loaded into the model.
+
+    started: when its building began. Handing the model to the solver takes about as long again, and no limit covers it.
+    """
     model.objective = pyo.Objective(expr=model.part.earned, sense=pyo.maximize)
     began = deadline.elapsed
-    left = fraction * (deadline.limit - began)
+    left = fraction * (deadline.limit - began) - (began - started)
     if left <= 0.0:
         return _Run(math.inf, False, [])
     solver: Any = import_module("pyomo.contrib.solver.common.factory").SolverFactory(backend.name)
