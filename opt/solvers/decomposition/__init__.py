@@ -6,6 +6,7 @@ Both parts of (16) share nothing, so they are solved one after the other and the
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ...result import Answer, Budget, Deadline, Stopped, TracePoint, relative_ga
 from ...snapshot import Snapshot
 from .global_part import solve_global
 from .local_part import solve_local
+from .part_answer import PartAnswer, PartDecision
 
 PROOF = "weak duality at the prices of C1 and C5, exhaustive branching on multicast time and access, rounding slack added"
 
@@ -34,8 +36,8 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     if relative_gap(joint, local.bound + global_.bound) > budget.gap and not deadline.passed:
         # Parts of opposite sign cancel, and then relative gaps of the parts promise nothing about the sum.
         tolerance = share * max(abs(joint), 1e-9)
-        local = solve_local(snapshot.local, 0.0, tolerance, deadline, budget.certificate)
-        global_ = solve_global(snapshot.global_, 0.0, tolerance, deadline, budget.certificate)
+        local = _better(local, solve_local(snapshot.local, 0.0, tolerance, deadline, budget.certificate))
+        global_ = _better(global_, solve_global(snapshot.global_, 0.0, tolerance, deadline, budget.certificate))
         joint = local.objective + global_.objective
     bound = local.bound + global_.bound
     reached = relative_gap(joint, bound) <= budget.gap
@@ -54,6 +56,13 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
         stages=stages,
         certificate=certificate,
     )
+
+
+def _better(first: PartAnswer[PartDecision], second: PartAnswer[PartDecision]) -> PartAnswer[PartDecision]:
+    """The smaller bound (with its proof) and the better decision of two solves: the deadline may cut the second short."""
+    proved = second if second.bound <= first.bound else first
+    held = second if second.objective >= first.objective else first
+    return replace(proved, decision=held.decision, objective=held.objective, trace=first.trace + second.trace)
 
 
 def _refuse_whole(snapshot: Snapshot) -> None:
