@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -85,11 +86,17 @@ SOLVERS: dict[str, SolverEntry] = {
 
 def registered_solvers() -> dict[str, SolverEntry]:
     """Our solvers and those that other packages register under the entry point group ``twingap.solvers``."""
-    found = dict(SOLVERS)
+    return dict(_of_other_packages()) | SOLVERS
+
+
+@cache
+def _of_other_packages() -> tuple[tuple[str, SolverEntry], ...]:
+    """Read once: looking through all installed packages takes longer than most solves."""
+    found: list[tuple[str, SolverEntry]] = []
     for point in entry_points(group=GROUP):
         origin = point.dist.name if point.dist else "unknown"
-        found.setdefault(point.name, SolverEntry(point.value, "see its package", "see its package", origin=origin))
-    return found
+        found.append((point.name, SolverEntry(point.value, "see its package", "see its package", origin=origin)))
+    return tuple(found)
 
 
 def find_solver(name: str) -> Solver:

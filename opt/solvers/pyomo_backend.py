@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal
@@ -50,10 +50,11 @@ class Backend:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """One part solved: bound, trace in seconds since the whole solve began, and whether values were loaded."""
+    """One part solved: bound, whether values were loaded, whether its time ran out, trace in seconds since the solve began."""
 
     bound: float
     holds: bool
+    out_of_time: bool
     trace: list[tuple[float, float, float]]
 
 
@@ -90,7 +91,7 @@ def solve_with(backend: Backend, formulation: FormulationName, snapshot: Snapsho
 
     objective, bound = local_earned + global_earned, local_bound + second.bound
     met = relative_gap(objective, bound) <= budget.gap
-    stopped: Stopped = "gap" if met else "time_limit" if deadline.elapsed >= 0.99 * budget.time_limit else "exhausted"
+    stopped: Stopped = "gap" if met else "time_limit" if first.out_of_time or second.out_of_time else "exhausted"
     return Answer(
         decision=Decision(local, global_),
         local_bound=local_bound,
@@ -126,7 +127,7 @@ def _solve_part(
     began = deadline.elapsed
     left = fraction * (deadline.limit - began) - (began - started)
     if left <= 0.0:
-        return _Run(math.inf, False, [])
+        return _Run(math.inf, False, True, [])
     solver: Any = import_module("pyomo.contrib.solver.common.factory").SolverFactory(backend.name)
     try:
         results = solver.solve(
@@ -148,7 +149,7 @@ def _solve_part(
     if holds:
         results.solution_loader.load_vars()
     trace = [(began + t, x, y + margin + 1e-6 * abs(y)) for t, x, y in backend.trace(results.solver_log or "")]
-    return _Run(bound, holds, trace)
+    return _Run(bound, holds, results.termination_condition.name == "maxTimeLimit", trace)
 
 
 def _joint_trace(
@@ -157,5 +158,6 @@ def _joint_trace(
     """Bounds of the whole problem over time: while the local part waits, nothing is proved of the sum."""
     points = [TracePoint(t, x, math.inf) for t, x, _ in second.trace]
     points += [TracePoint(t, global_earned + max(x, 0.0), second.bound + max(y, 0.0)) for t, x, y in first.trace]
-    points = [p for p in points if np.isfinite(p.objective)]
+    # The solver's clock is not ours: its last line may lie a hair after our end.
+    points = [replace(p, seconds=min(p.seconds, end)) for p in points if np.isfinite(p.objective)]
     return (*points, TracePoint(end, objective, bound))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from ..gap_table import PARTS, seed_gaps
 from .style import label, look
@@ -138,3 +138,6 @@ def _gap_axis(panel: Axes, which: str, largest: float) -> None:
     (panel.set_xlim if which == "x" else panel.set_ylim)(0.7 * FLOOR, high)
     axis.set_major_formatter(FuncFormatter(lambda value, _place: f"≤{value:g} %" if value <= FLOOR else f"{value:g} %"))
     axis.set_minor_formatter(NullFormatter())
+    if which == "x":
+        # Panels are narrow: every other decade gets a label.
+        axis.set_major_locator(FixedLocator([FLOOR, 1.0, 100.0]))

@@ -156,7 +156,7 @@ def test_a_planted_policy_that_beats_the_bound_and_one_that_dies_fail_the_study_
 
 def test_interrupted_it_leaves_whole_records_only(tmp_path):
     config = tmp_path / "gap.yaml"
-    config.write_text(CONFIG.format(policies="mappo, static"))
+    config.write_text(CONFIG.format(policies="mappo, static").replace("updates: ", "updates: 1000"))
     arguments = command("study", "gap", "--config", config, "--output", tmp_path / "results")
     running = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     records = tmp_path / "results" / "records"
