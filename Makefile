@@ -47,7 +47,7 @@ format: install
 	$(BIN)/ruff format .
 
 judge: install
-	$(BIN)/python ../shared/judge/judge.py --only $(or $(FAMILIES),tiny,small,smooth,perlink,cap,paper,plant) \
+	$(BIN)/python ../shared/judge/judge.py --only $(or $(FAMILIES),tiny,small,scarce,identical,smooth,perlink,cap,whole,shards,paper,plant,starved) \
 		-- $(BIN)/twingap solve {snapshot} --output {solution} --gap 1e-4 --time-limit 60
 
 clean:
