@@ -1,6 +1,7 @@
 """The gap study end to end on preset tiny, through the command line, with real worker processes."""
 
 import csv
+import functools
 import json
 import os
 import re
@@ -156,9 +157,11 @@ def test_a_planted_policy_that_beats_the_bound_and_one_that_dies_fail_the_study_
 
 def test_interrupted_it_leaves_whole_records_only(tmp_path):
     config = tmp_path / "gap.yaml"
-    config.write_text(CONFIG.format(policies="mappo, static").replace("updates: ", "updates: 1000"))
+    config.write_text(CONFIG.format(policies="mappo, static").replace("updates: 3", "updates: 10000"))
     arguments = command("study", "gap", "--config", config, "--output", tmp_path / "results")
-    running = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that starts this test in the background has it ignore interrupts, and children inherit that.
+    listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    running = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening)
     records = tmp_path / "results" / "records"
     deadline = time.monotonic() + 200.0
     while not list(records.glob("*.json")) and time.monotonic() < deadline:
