@@ -167,7 +167,10 @@ def test_interrupted_it_leaves_whole_records_only(tmp_path):
     while not list(records.glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    try:
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
     assert running.returncode == 130
     assert said.strip().endswith("interrupted")
     for path in Path(records).iterdir():
