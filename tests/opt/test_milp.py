@@ -83,9 +83,9 @@ def fixed(program, columns, values):
 
 def solved_until_tight(program, unit):
     """Search, cut off what violates hyperbolas, search again."""
-    relaxation = Relaxation(program, unit, TangentPoints(), Deadline(20.0))
+    relaxation = Relaxation(program, unit, TangentPoints(), Deadline(250.0))
     while True:
-        searched = relaxation.search(1e-4, lambda _relaxed, _bound: False)
+        searched = relaxation.search(-math.inf, 1e-4, lambda _relaxed, _bound: False)
         if not relaxation.sharpen(searched.values, 1e-5):
             return searched
 
@@ -195,20 +195,17 @@ def test_every_mode_is_proved_and_agrees_with_the_decomposition(multicast, rule,
     assert other.bound >= mine.objective
 
 
-def test_the_start_that_highs_makes_of_a_linear_solution_does_not_leak_into_the_bound():
-    """HiGHS turns the last linear solution into a start and reports the bounds of a smaller program around it."""
-    snapshot = twingap.draw("tiny", 0)
-    relaxation = LocalRelaxation(snapshot.local)
-    case = max(relaxation.cases, key=relaxation.quick_bound)
-    program = relaxation.build(case)
-    warm = Relaxation(program, relaxation.unit, TangentPoints(), Deadline(60.0))
-    warm.tighten(3e-3, rounds=50)  # ends with a solution in hand
-    cold = Relaxation(program, relaxation.unit, warm.points, Deadline(60.0))
-    seen: list[float] = []
-    found = warm.search(1e-2, lambda _relaxed, bound: bool(seen.append(bound)))
-    expected = cold.search(1e-2, lambda _relaxed, _bound: False)
-    assert min(seen) >= max(found.relaxed, expected.relaxed)
-    assert found.bound == pytest.approx(expected.bound, abs=2e-2)
+def test_a_search_above_a_floor_proves_the_floor_when_nothing_is_there():
+    program = hyperbola_program(0.1, 8.0, 3.0)
+    relaxation = Relaxation(program, 1.0, TangentPoints(), Deadline(10.0))
+    best = relaxation.search(-math.inf, 1e-9, lambda _relaxed, _bound: False)
+    below = relaxation.search(best.relaxed - 0.5, 1e-9, lambda _relaxed, _bound: False)
+    above = relaxation.search(best.relaxed + 0.5, 1e-9, lambda _relaxed, _bound: False)
+    assert below.relaxed == pytest.approx(best.relaxed, abs=1e-8)
+    assert below.bound >= best.relaxed
+    assert not len(above.values)
+    assert above.bound == pytest.approx(best.relaxed + 0.5, abs=1e-4)
+    assert above.bound >= best.relaxed + 0.5
 
 
 @pytest.mark.parametrize("part", ["local", "global"])

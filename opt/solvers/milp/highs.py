@@ -135,8 +135,11 @@ class Relaxation:
             self._load()
         return solved
 
-    def search(self, absolute: float, watch: Watch) -> Searched:
-        """Mixed-integer search to an absolute gap (money) or until the deadline passes or ``watch`` ends it."""
+    def search(self, floor: float, absolute: float, watch: Watch) -> Searched:
+        """Mixed-integer search for points that earn at least ``floor``; the bound is never below it.
+
+        Ends at an absolute gap (money), or when the deadline passes, or when ``watch`` says so.
+        """
         # A fresh object: HiGHS would take the linear program's solution as a start, solve a smaller program around it, and
         # report the bounds of that one to the same callbacks.
         self._load()
@@ -144,10 +147,13 @@ class Relaxation:
         columns = np.flatnonzero(linear.whole).astype(np.int32)
         self.highs.changeColsIntegrality(len(columns), columns, np.full(len(columns), highspy.HighsVarType.kInteger))
         self._set("mip_abs_gap", absolute / self.unit)
+        if np.isfinite(floor):
+            paid = np.flatnonzero(linear.money).astype(np.int32)
+            self.highs.addRow(floor / self.unit, highspy.kHighsInf, len(paid), paid, linear.money[paid] / self.unit)
 
         def interrupt(event: highspy.highs.HighsCallbackEvent) -> None:
             out = event.data_out
-            held = watch(out.mip_primal_bound * self.unit, out.mip_dual_bound * self.unit + slack)
+            held = watch(out.mip_primal_bound * self.unit, max(floor, out.mip_dual_bound * self.unit) + slack)
             if held or self.deadline.passed:
                 event.interrupt()
 
@@ -165,7 +171,9 @@ class Relaxation:
             highspy.HighsModelStatus.kInterrupt,
             highspy.HighsModelStatus.kTimeLimit,
         )
-        bound = float(info.mip_dual_bound) * self.unit + slack if sound else np.inf
+        bound = max(floor, float(info.mip_dual_bound) * self.unit) + slack if sound else np.inf
+        if status == highspy.HighsModelStatus.kInfeasible:
+            bound = floor + slack
         return Searched(
             values=self._values() if found else np.zeros(0),
             bound=bound if np.isfinite(bound) else np.inf,

@@ -26,7 +26,8 @@ PartDecision = TypeVar("PartDecision", LocalDecision, GlobalDecision, covariant=
 COARSE, FINE = 3e-3, 1e-8
 # Part of what a linear relaxation earns too much that grids must explain for refining them to come before searching.
 MOSTLY = 0.3
-# Part of the time left that one search may take: other cases and the other part want some, too.
+# Part of all time that the first searches may take (other cases and the other part want some, too); one that needed more
+# doubles it.
 SEARCH_SHARE = 0.25
 
 
@@ -91,6 +92,7 @@ class Refinement(Generic[PartDecision]):
         self.points = TangentPoints()
         self.open = [_Open(case, part.quick_bound(case) + part.tail) for case in part.cases]
         self.movable = bool(self.open)
+        self.patience = SEARCH_SHARE * clock.limit
         self.rounds = self.nodes = 0
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"linear": 0.0, "search": 0.0, "repair": 0.0}
@@ -152,8 +154,7 @@ class Refinement(Generic[PartDecision]):
 
     def _search(self, relaxation: Relaxation, opened: _Open, target: float) -> Searched:
         """Mixed-integer search that ends when refining pays more than searching."""
-        part, start = self.part, self.clock.elapsed
-        patience = SEARCH_SHARE * (self.clock.limit - start)
+        part, start, before = self.part, self.clock.elapsed, opened.bound
 
         def watch(relaxed: float, bound: float) -> bool:
             opened.bound = min(opened.bound, bound + part.tail)
@@ -161,12 +162,15 @@ class Refinement(Generic[PartDecision]):
             over = bound - part.objective
             return (
                 over <= target
-                or self.clock.elapsed - start > patience
+                or self.clock.elapsed - start > self.patience
                 or (math.isfinite(relaxed) and bound - relaxed <= 0.1 * over)
             )
 
-        found = relaxation.search(0.1 * target, watch)
-        opened.bound = min(opened.bound, found.bound + part.tail)
+        found = relaxation.search(part.objective + 0.8 * target, 0.1 * target, watch)
+        # What HiGHS says at its end is the proof; what it said on the way is the trace.
+        opened.bound = min(before, found.bound + part.tail)
         self.nodes += found.nodes
+        if self.clock.elapsed - start > self.patience:
+            self.patience *= 2.0
         self.stages["search"] += self.clock.elapsed - start
         return found
