@@ -42,6 +42,7 @@ class Scenario:
     committees: int = _paper(2, "count", "", "I: two committees")
     delegates: CountSpan = _paper((21, 21), "committee sizes", "", "V_i, the manager included")
     devices: CountSpan = _paper((5, 10), "counts", "", "devices per cluster")
+    identical_heads: bool = _assumed(False, "switch", "", "every head has the first one's data, accuracy and means")
 
     # Modes
     multicast: Multicast = _assumed("group", "multicast", "", "multicast OFDMA: one share reaches all peers (R3)")
@@ -51,6 +52,9 @@ class Scenario:
     uploaded_models: UploadedModels = _paper("per_device", "uploaded_models", "", "(3) as printed: N_k^u |w| (R2)")
     multicast_payload: MulticastPayload = _assumed(
         "model", "multicast_payload", "", "peers must hold the model to judge it; 'header' is the printed 200 B (R3)"
+    )
+    multicast_compression: float = _assumed(
+        1.0, "positive", "", "peers get the model this many times smaller than it is uploaded; 1: the model itself (R3)"
     )
 
     # Spectrum
@@ -77,6 +81,7 @@ class Scenario:
     arrival_rate: float = _paper(30.0, "positive", "1/s", "lambda")
     cache_multiplier: float = _assumed(2.0, "positive", "", "iota, not given")
     confirmation_weight: float = _paper(200.0, "nonnegative", "", "CW_th")
+    approvals: int | None = _assumed(None, "optional count", "", "M of (9), heads that have approved; None: all others")
     accuracy_difference_min: float = _assumed(0.05, "positive", "", "least denominator in (9) (R6)")
 
     # Global chain (5), (12), (13)
@@ -129,8 +134,8 @@ class Scenario:
 
     @property
     def multicast_bits(self) -> float:
-        """H * (transaction header + model), or H headers alone (R3) [bits]."""
-        model = self.model_bits if self.multicast_payload == "model" else 0.0
+        """H * (transaction header + model, compressed), or H headers alone (R3) [bits]."""
+        model = self.model_bits / self.multicast_compression if self.multicast_payload == "model" else 0.0
         return self.multicast_batch * (self.transaction_bits + model)
 
     def changed(self, **changes: object) -> Scenario:
@@ -198,7 +203,9 @@ _COUNTS: dict[str, tuple[int, str]] = {
     "counts": (1, "two whole numbers >= 1, low <= high"),
     "committee sizes": (2, "two whole numbers >= 2, low <= high"),
     "capacity": (0, "two whole numbers >= 0, low <= high, or None"),
+    "optional count": (0, "a whole number >= 0, or None"),
 }
+_OPTIONAL = {"capacity", "optional count"}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "multicast": get_args(Multicast),
     "timeout_rule": get_args(TimeoutRule),
@@ -215,7 +222,7 @@ def _checked(each: Field[Any], value: object) -> object:
         right, allowed = isinstance(value, bool), "true or false"
     elif rule in _CHOICES:
         right, allowed = value in _CHOICES[rule], " or ".join(_CHOICES[rule])
-    elif value is None and rule == "capacity":
+    elif value is None and rule in _OPTIONAL:
         return None
     else:
         value, items = _items(value, pair=rule in _PAIRS)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-from .arrays import Floats, Integers, floats
+from .arrays import Floats, Integers, floats, integers
 from .scenario import Scenario, Span
 from .scenario import preset as scenario_of
 from .snapshot import CommitteeLayout, GlobalPart, HeadLayout, LocalPart, Snapshot
 
 BITS_PER_BYTE = 8.0
 NEPER_PER_DB = np.log(10.0) / 10.0
+Vector = TypeVar("Vector", Floats, Integers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,10 +182,15 @@ def draw_system(scenario: Scenario, rng: np.random.Generator, name: str = "") ->
     J = len(heads.ap)
     K, N = heads.head.shape
     V = committees.is_delegate.shape[1]
+
+    def of_heads(drawn: Vector) -> Vector:
+        return np.full_like(drawn, drawn[0]) if scenario.identical_heads else drawn
+
     devices = _counts(rng, scenario.devices, J)
-    data_bits = _data_bits(rng, scenario, devices)
-    accuracy = rng.uniform(*scenario.accuracy, J)
-    uplink_db = rng.uniform(*scenario.mean_sinr_db, J)
+    data_bits = of_heads(_data_bits(rng, scenario, devices))
+    devices = of_heads(devices)
+    accuracy = of_heads(rng.uniform(*scenario.accuracy, J))
+    uplink_db = of_heads(rng.uniform(*scenario.mean_sinr_db, J))
     sender_db = uplink_db[heads.head][:, :, None]
     delegate_db = rng.uniform(*scenario.mean_sinr_db, (scenario.committees, V))[:, :, None]
     offset = scenario.link_offset_db
@@ -199,7 +206,7 @@ def draw_system(scenario: Scenario, rng: np.random.Generator, name: str = "") ->
         cycles=floats(scenario.batch * data_bits * scenario.cycles_per_bit),
         upload_bits=floats(models * scenario.model_bits),
         cumulative_weight=floats(cumulative_weight(heads, data_bits, accuracy, scenario)),
-        mean_cpu_head=floats(rng.uniform(*scenario.head_cpu_hz, J)),
+        mean_cpu_head=floats(of_heads(rng.uniform(*scenario.head_cpu_hz, J))),
         mean_sinr_uplink_db=floats(uplink_db),
         mean_sinr_peer_db=floats(
             np.where(heads.is_link, sender_db + rng.uniform(-offset, offset, (K, N, N)), 0.0),
@@ -217,14 +224,20 @@ def draw_system(scenario: Scenario, rng: np.random.Generator, name: str = "") ->
 def cumulative_weight(layout: HeadLayout, data_bits: Floats, accuracy: Floats, scenario: Scenario) -> Floats:
     """CW_j [J] by (8) and (9), capped at CW_th: own weight plus the weights of the updates that approve it.
 
-    W_j = (data of j / data of its AP) * theta_j. CW_j = W_j + sum over the AP's other heads j' of
-    W_j' / max(|theta_j' - theta_j|, 0.05) (R6); that all of them approve (M = N - 1) is our assumption.
+    W_j = (data of j / data of its AP) * theta_j. CW_j = W_j + sum over the M of the AP's other heads j' that approve of
+    W_j' / max(|theta_j' - theta_j|, 0.05) (R6). ``scenario.approvals`` is M, and the M heads that follow j in its AP, counted
+    in a circle, are those that have approved; None: all of them (M = N - 1, our assumption).
     """
     of_ap = np.bincount(layout.ap, weights=data_bits)
     own = data_bits / of_ap[layout.ap] * accuracy
     weight, theta = own[layout.head], accuracy[layout.head]
     difference = np.abs(theta[:, None, :] - theta[:, :, None])
-    approving = np.where(layout.is_link, weight[:, None, :] / np.maximum(difference, scenario.accuracy_difference_min), 0.0)
+    approves = layout.is_link
+    if scenario.approvals is not None:
+        place = integers(range(layout.head.shape[1]))
+        steps = (place - place[:, None]) % layout.heads[:, None, None]
+        approves = approves & (steps <= scenario.approvals)
+    approving = np.where(approves, weight[:, None, :] / np.maximum(difference, scenario.accuracy_difference_min), 0.0)
     total = own + approving.sum(axis=-1)[layout.ap, layout.rank]
     return np.minimum(total, scenario.confirmation_weight)
 

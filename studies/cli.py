@@ -55,14 +55,18 @@ def main() -> None:
 @app.command()
 def draw(
     output: Annotated[Path, typer.Option(help="Snapshot file to write.")],
-    preset: PresetOption = "paper",
+    preset: Annotated[str | None, typer.Option(help="Scenario: tiny, paper (default), plant or campus.")] = None,
+    family: Annotated[str | None, typer.Option(help="Instead of a preset, a family: tiny, scarce, cap, ...")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
 ) -> None:
-    """Draw a snapshot of a preset scenario."""
+    """Draw a snapshot of a preset scenario, or of a family of instances."""
+    from ..opt.families import draw_family
     from ..opt.snapshot_file import save_snapshot
     from ..opt.system import draw as draw_snapshot
 
-    snapshot = draw_snapshot(preset, seed)
+    if preset is not None and family is not None:
+        raise InputError("goes without --preset: a family has its own", field="--family")
+    snapshot = draw_snapshot(preset or "paper", seed) if family is None else draw_family(family, seed)
     save_snapshot(snapshot, output)
     typer.echo(f"wrote {snapshot.name} to {output}")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .opt.decision import Decision, GlobalDecision, LocalDecision
     from .opt.errors import FalseBoundError, InputError
     from .opt.evaluation import Evaluation, evaluate
+    from .opt.families import draw_family
     from .opt.result import Result
     from .opt.scenario import Scenario, preset
     from .opt.snapshot import Snapshot
@@ -40,6 +41,7 @@ _HOME = {
     "Scenario": "opt.scenario",
     "Snapshot": "opt.snapshot",
     "draw": "opt.system",
+    "draw_family": "opt.families",
     "evaluate": "opt.evaluation",
     "load_certificate": "opt.certificate.certificate_file",
     "load_snapshot": "opt.snapshot_file",
@@ -72,6 +74,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "draw",
+    "draw_family",
     "evaluate",
     "load_certificate",
     "load_snapshot",

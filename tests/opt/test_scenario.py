@@ -72,6 +72,7 @@ WRONG = {
     "counts": [(0, 3), (3, 2), (1.0, 2), 3, (1, 2, 3), [], "ab"],
     "committee sizes": [(1, 4), (4, 3), 21],
     "capacity": [(-1, 9), (9, 8), (3, 9), 5],
+    "optional count": [-1, 1.0, True, "2", (1, 2)],
     "positive": [0.0, -1.0, float("nan"), float("inf"), True, "1", None, [1.0]],
     "nonnegative": [-1e-9, float("nan"), True, "0"],
     "correlation": [1.0, -0.1, float("nan")],
@@ -108,6 +109,7 @@ def test_ranges_given_as_lists_are_kept_as_pairs():
 
 def test_switches_change_only_their_number():
     assert draw("tiny", 1, multicast_payload="header").local.multicast_bits == 10 * 1600.0
+    assert draw("tiny", 1, multicast_compression=4.0).local.multicast_bits == 10 * (1600.0 + 0.56e6)
     assert set(draw("tiny", 1, uploaded_models="aggregated").local.upload_bits) == {2.24e6}
 
 
@@ -117,8 +119,29 @@ def test_cumulative_weight_by_hand():
     found = cumulative_weight(layout, np.array([1.0, 3.0, 2.0]), np.array([0.5, 0.52, 0.7]), Scenario())
     first, second = 0.25 * 0.5, 0.75 * 0.52
     np.testing.assert_allclose(found, [first + second / 0.05, second + first / 0.05, 0.7])
+    one = cumulative_weight(layout, np.array([1.0, 3.0, 2.0]), np.array([0.5, 0.52, 0.7]), Scenario(approvals=0))
+    np.testing.assert_allclose(one, [first, second, 0.7])
     capped = cumulative_weight(layout, np.ones(3), np.ones(3), Scenario(confirmation_weight=0.5))
     np.testing.assert_array_equal(capped, 0.5)
+
+
+def test_the_heads_that_follow_approve_first():
+    # Three heads with equal data: weights theta / 3, differences 0.1, 0.2 and 0.3.
+    layout, theta = HeadLayout.of(np.array([0, 0, 0])), np.array([0.3, 0.6, 0.5])
+    weight = theta / 3
+    found = cumulative_weight(layout, np.ones(3), theta, Scenario(approvals=1))
+    np.testing.assert_allclose(found, weight + weight[[1, 2, 0]] / [0.3, 0.1, 0.2])
+    everyone = cumulative_weight(layout, np.ones(3), theta, Scenario())
+    np.testing.assert_allclose(cumulative_weight(layout, np.ones(3), theta, Scenario(approvals=9)), everyone)
+
+
+def test_identical_heads_share_every_mean():
+    scenario = preset("tiny", identical_heads=True, link_offset_db=0.0)
+    system = draw_system(scenario, np.random.default_rng(3))
+    for of_heads in (system.accuracy, system.cycles, system.upload_bits, system.cumulative_weight, system.mean_cpu_head):
+        assert np.all(of_heads == of_heads[0])
+    assert np.all(system.mean_sinr_peer_db[system.heads.is_link] == system.mean_sinr_uplink_db[0])
+    assert len(np.unique(system.mean_cpu_delegate)) > 1
 
 
 @settings(max_examples=25, deadline=None)

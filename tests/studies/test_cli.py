@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from twingap.opt.snapshot_file import save_snapshot
+from twingap.opt.families import draw_family
+from twingap.opt.snapshot_file import save_snapshot, snapshot_to_json
 from twingap.opt.system import draw
 from twingap.studies.cli import main
 
@@ -30,6 +31,12 @@ def snapshot(tmp_path):
     path = tmp_path / "snapshot.json"
     save_snapshot(draw("tiny", 1), path)
     return path
+
+
+def test_draw_a_family(run, tmp_path):
+    drawn = tmp_path / "drawn.json"
+    assert run("draw", "--family", "scarce", "--seed", 4, "--output", drawn)[0] == 0
+    assert json.loads(drawn.read_text()) == snapshot_to_json(draw_family("scarce", 4))
 
 
 def test_draw_solve_verify(run, tmp_path, snapshot):
@@ -96,6 +103,8 @@ def test_solvers(run):
     ("arguments", "words"),
     [
         (["draw", "--preset", "huge", "--output", "{out}"], ["preset", "huge", "tiny", "paper", "plant", "campus"]),
+        (["draw", "--family", "huge", "--output", "{out}"], ["family", "huge", "tiny", "whole_perlink", "starved"]),
+        (["draw", "--family", "tiny", "--preset", "tiny", "--output", "{out}"], ["--family", "--preset"]),
         (["draw", "--output", "{dir}/nowhere/out.json"], ["nowhere", "cannot be written"]),
         (["draw", "--seed", "-1", "--output", "{out}"], ["--seed"]),
         (["draw"], ["--output"]),
