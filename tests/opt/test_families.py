@@ -7,7 +7,22 @@ from twingap.opt.errors import InputError
 from twingap.opt.families import FAMILIES, draw_family
 from twingap.opt.snapshot_file import snapshot_from_json, snapshot_to_json
 
-NAMES = "tiny small scarce identical perlink cap smooth whole whole_perlink shards paper paper_perlink plant starved".split()
+NAMES = [
+    "tiny",
+    "small",
+    "scarce",
+    "identical",
+    "perlink",
+    "cap",
+    "smooth",
+    "whole",
+    "whole_perlink",
+    "shards",
+    "paper",
+    "paper_perlink",
+    "plant",
+    "starved",
+]
 
 
 def test_families_are_the_fourteen_promised():
