@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,12 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from ..opt.errors import InputError
 from ..opt.files import write_atomically
 from .environment import Environment, EnvironmentState
-from .mappo import below
-from .mappo_policy import MappoPolicy
-from .mappo_settings import MappoSettings
-from .networks import GlobalActor, LocalActor
-from .training import Trainer, TrainerState
+from .learners import LearnerEntry, LearnerSettings, Trainer, TrainerState, find_learner
+from .policy import Policy
 
 FORMAT, VERSION = "twingap.checkpoint", 1
 LATENT = "environment.latent"
@@ -39,9 +34,14 @@ class Checkpoint:
     about: dict[str, Any]
 
     @property
-    def settings(self) -> MappoSettings:
+    def entry(self) -> LearnerEntry:
+        """The learner of the run; InputError when it is not registered here."""
+        return find_learner(self.about["learner"])
+
+    @property
+    def settings(self) -> LearnerSettings:
         """Of the run."""
-        return MappoSettings.from_json(self.about["settings"])
+        return self.entry.settings.from_json(self.about["settings"])
 
 
 def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
@@ -51,7 +51,7 @@ def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
     about = {
         "format": FORMAT,
         "version": VERSION,
-        "learner": "mappo",
+        "learner": trainer.learner,
         "settings": trainer.settings.to_json(),
         "seed": trainer.seed,
         "environment": describe_environment(trainer.env),
@@ -63,6 +63,7 @@ def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
             "epoch": env.epoch,
             "truth_rng": env.truth_rng,
             "error_rng": env.error_rng,
+            "extra": state.extra,
         },
     }
     tensors = {name: tensor.contiguous() for name, tensor in state.tensors.items()}
@@ -104,7 +105,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         environment = EnvironmentState(
             tensors.pop(LATENT).numpy(), standing["epoch"], standing["truth_rng"], standing["error_rng"]
         )
-        state = TrainerState(tensors, environment, standing["updates"], standing["seconds"], standing["agent_steps"])
+        counters = standing["updates"], standing["seconds"], standing["agent_steps"]
+        state = TrainerState(tensors, environment, *counters, standing["extra"])
         checkpoint = Checkpoint(state, about)
         _ = checkpoint.settings, about["seed"], about["environment"]
     except KeyError as error:
@@ -121,7 +123,7 @@ def resume(path: str | Path, env: Environment) -> Trainer:
         if was.get(name) != value:
             problem = f"is {value!r}; the checkpoint was trained with {was.get(name)!r}"
             raise InputError(problem, field=f"environment.{name}", source=str(path))
-    trainer = Trainer(env, checkpoint.settings, checkpoint.about["seed"])
+    trainer = checkpoint.entry.trainer(env, checkpoint.settings, checkpoint.about["seed"])
     try:
         trainer.restore(checkpoint.state)
     except (RuntimeError, KeyError) as error:
@@ -129,23 +131,10 @@ def resume(path: str | Path, env: Environment) -> Trainer:
     return trainer
 
 
-def load_policy(path: str | Path) -> MappoPolicy:
+def load_policy(path: str | Path) -> Policy:
     """The scheduler of a checkpoint, on the CPU, without its run."""
     checkpoint = load_checkpoint(path)
-    settings, tensors = checkpoint.settings, checkpoint.state.tensors
     try:
-        local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
-        local = LocalActor(_width("encoder.standardise", local_weights), settings.local)
-        committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
-        global_ = GlobalActor((committee, delegate, access), settings.global_)
-        local.load_state_dict(local_weights)
-        global_.load_state_dict(global_weights)
+        return checkpoint.entry.policy(checkpoint.settings, checkpoint.state)
     except (RuntimeError, KeyError) as error:
         raise InputError(f"holds tensors that do not fit its settings ({error})", source=str(path)) from None
-    # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
-    local.spreads.progress = global_.spreads.progress = max(checkpoint.state.updates - 1, 0) / settings.updates
-    return MappoPolicy(local, global_, torch.device("cpu"))
-
-
-def _width(scale: str, weights: Mapping[str, Tensor]) -> int:
-    return len(weights[f"{scale}.mean"])

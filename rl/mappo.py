@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -61,6 +61,12 @@ class TeamRecord:
     explained_variance: float
     gradient_norm: float
     entropy: dict[str, float]
+
+    def figures(self, team: str) -> dict[str, float]:
+        """All numbers by name, each behind the team's."""
+        named = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "entropy"}
+        named |= {f"entropy.{head}": value for head, value in self.entropy.items()}
+        return {f"{team}.{name}": value for name, value in named.items()}
 
 
 class Learner:

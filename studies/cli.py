@@ -193,7 +193,7 @@ def solvers(as_json: JsonOption = False) -> None:
 
 @app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="Learner: mappo.")],
+    name: Annotated[str, typer.Argument(help="Registered learner, for example mappo.")],
     output: Annotated[Path, typer.Option(help="Checkpoint to write (safetensors).")],
     preset: PresetOption = "paper",
     sigma: Annotated[float, typer.Option(help="Twin error.")] = 0.1,

@@ -19,7 +19,7 @@ from .cells import Cell, code_version
 from .config import checked
 from .frozen_epochs import Certificate
 from .gap_cells import epoch_settings
-from .gap_config import LEARNER, GapConfig
+from .gap_config import GapConfig
 from .gap_table import Measured, episode_table, gap_table
 from .progress import Progress
 from .records import Records
@@ -56,7 +56,7 @@ def policy_cells(config: GapConfig) -> list[Cell]:
         for sigma in config.sigma
         for seed in config.seeds
     ]
-    return sorted(cells, key=lambda cell: cell.settings["policy"] != LEARNER)
+    return sorted(cells, key=lambda cell: "training" not in cell.settings)
 
 
 def _certificate_cell(config: GapConfig, seed: int) -> Cell:
@@ -64,7 +64,7 @@ def _certificate_cell(config: GapConfig, seed: int) -> Cell:
 
 
 def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cell:
-    learns = policy == LEARNER
+    run = config.learner_run(policy)
     settings: dict[str, Any] = {
         "policy": policy,
         "sigma": sigma,
@@ -72,9 +72,9 @@ def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cel
         # Whose bounds it is measured against decides the result, too.
         "certificate": _certificate_cell(config, seed).key,
     }
-    if learns:
-        settings["training"] = config.training.model_dump()
-    work = "gap_cells:measure_learner" if learns else "gap_cells:measure_baseline"
+    if run is not None:
+        settings["training"] = run.model_dump()
+    work = "gap_cells:measure_learner" if run is not None else "gap_cells:measure_baseline"
     return Cell(f"{policy}, sigma {sigma:g}, seed {seed}", work, settings)
 
 
@@ -82,10 +82,10 @@ def run_gap_study(config: GapConfig, directory: Path, progress: Progress, worker
     """Run what has no record yet and write the tables. Failed cells are rows of ``failures``; the others still count."""
     if workers < 1:
         raise InputError(f"is {workers}; it must be a whole number >= 1", field="workers")
-    _check(config)
+    config.scenario_with_changes()
+    first, then = certificate_cells(config), policy_cells(config)
     records = Records(directory)
     records.prepare()
-    first, then = certificate_cells(config), policy_cells(config)
     about = {
         "format": FORMAT,
         "study": "gap",
@@ -101,15 +101,6 @@ def run_gap_study(config: GapConfig, directory: Path, progress: Progress, worker
     results = collect(directory)
     write_tables(results, directory)
     return results
-
-
-def _check(config: GapConfig) -> None:
-    """Raise InputError for what only the scenario and the learner can judge."""
-    config.scenario_with_changes()
-    if LEARNER in config.policies:
-        from .training_run import training_settings
-
-        training_settings(config.training.model_dump())
 
 
 def collect(directory: Path) -> GapResults:

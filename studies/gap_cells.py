@@ -1,7 +1,7 @@
 """The work of the gap study's cells; each runs in a process of its own and returns plain data.
 
 ``certify_epochs``: bounds of one seed's frozen epochs. ``measure_baseline``: one baseline at one twin error and seed.
-``measure_learner``: train MAPPO at one twin error and seed, then measure it.
+``measure_learner``: train a learner at one twin error and seed, then measure it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure_baseline(settings: dict[str, Any], directory: Path, report: Report) 
 
 
 def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -> dict[str, Any]:
-    """Scores and learning curve of MAPPO trained on the same system, with another stream of epochs."""
+    """Scores and learning curve of a learner trained on the same system, with another stream of epochs."""
     from .training_run import train_learner
 
     epochs = frozen_epochs(settings["epochs"])

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..baselines.registry import registered_baselines
 from ..opt.scenario import Scenario, preset
+from ..rl.learners import find_learner, registered_learners
 from .config import Config
-
-LEARNER = "mappo"
 
 
 class Training(Config):
-    """How MAPPO is trained, per twin error and seed. A fixed number of updates, never a time: same seed, same weights.
+    """How learners are trained, per twin error and seed. A fixed number of updates, never a time: same seed, same weights.
+    What is not given is the learner's own default."""
 
-    settings: fields of rl.mappo_settings.MappoSettings to change.
-    """
+    updates: int | None = Field(default=None, ge=1)
+    num_envs: int | None = Field(default=None, ge=1)
 
-    updates: int = Field(default=500, ge=1)
-    num_envs: int = Field(default=128, ge=1)
+
+class LearnerRun(Training):
+    """One row of the table that learns. learner: the registered name (without it: the row's own name); settings: fields of the
+    learner's settings class to change."""
+
+    learner: str | None = None
     settings: dict[str, Any] = Field(default={})
 
 
@@ -32,12 +36,15 @@ class GapConfig(Config):
     """Fields of Scenario to change."""
     sigma: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
-    policies: tuple[str, ...] = Field(default=(LEARNER, *registered_baselines()), min_length=1)
+    policies: tuple[str, ...] = Field(default=("mappo", *registered_baselines()), min_length=1)
     episodes: int = Field(default=20, ge=1)
     """Evaluation episodes per seed."""
     length: int = Field(default=10, ge=1)
     """Epochs of an evaluation episode."""
     training: Training = Training()
+    """Of every learner that ``learners`` does not say otherwise about."""
+    learners: dict[str, LearnerRun] = Field(default={})
+    """Variants of learners under names of their own, to be listed in ``policies``."""
     replicates: int = Field(default=2000, ge=100)
     """Of the bootstrap."""
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
@@ -58,14 +65,29 @@ class GapConfig(Config):
             raise ValueError(f"is {list(seeds)}; every seed must be a whole number >= 0")
         return _once(seeds)
 
-    @field_validator("policies")
-    @classmethod
-    def _policies_exist(cls, policies: tuple[str, ...]) -> tuple[str, ...]:
-        known = (LEARNER, *registered_baselines())
-        for name in policies:
+    @model_validator(mode="after")
+    def _policies_exist(self) -> GapConfig:
+        known = (*self.learners, *registered_learners(), *registered_baselines())
+        for name in _once(self.policies):
             if name not in known:
-                raise ValueError(f"names {name!r}; it must be one of {', '.join(known)}")
-        return _once(policies)
+                raise ValueError(f"policies names {name!r}; it must be one of {', '.join(known)}")
+        for name in self.learners:
+            if name in registered_baselines():
+                raise ValueError(f"learners names {name!r}, which is a baseline; give the variant a name of its own")
+        return self
+
+    def learner_run(self, policy: str) -> LearnerRun | None:
+        """How the policy of this name is trained, defaults filled in; None for one that does not learn. InputError for
+        settings that the learner does not allow."""
+        if policy not in self.learners and policy not in registered_learners():
+            return None
+        run = self.learners.get(policy, LearnerRun())
+        name = run.learner or policy
+        entry = find_learner(name)
+        updates = run.updates or self.training.updates
+        settings = entry.settings.from_json(run.settings if updates is None else run.settings | {"updates": updates})
+        num_envs = run.num_envs or self.training.num_envs or entry.num_envs
+        return LearnerRun(learner=name, updates=settings.updates, num_envs=num_envs, settings=settings.to_json())
 
     def scenario_with_changes(self) -> Scenario:
         """The scenario; InputError for unknown presets, fields and values."""

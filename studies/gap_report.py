@@ -22,8 +22,8 @@ def gap_content(results: GapResults) -> Content:
         "twin errors": ", ".join(f"{sigma:g}" for sigma in config.sigma),
         "seeds": ", ".join(map(str, config.seeds)),
         "evaluation per seed": f"{config.episodes} episodes of {config.length} epochs",
-        "MAPPO training": f"{config.training.updates} updates, {config.training.num_envs} environments",
-        "MAPPO settings changed": json.dumps(config.training.settings) if config.training.settings else "none",
+        "training": _changes(config.training.model_dump()),
+        "learners changed": _changes({name: run.model_dump(exclude_none=True) for name, run in config.learners.items()}),
     }
     return Content(
         episodes=results.episodes,
@@ -53,3 +53,9 @@ def gap_lines(table: pd.DataFrame) -> list[str]:
                 line += f"{'missing':>26s}"
         lines.append(line)
     return lines
+
+
+def _changes(changes: dict[str, object]) -> str:
+    """What was given, or that the learners' own defaults hold."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    return json.dumps(given) if given else "the learners' defaults"

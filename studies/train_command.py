@@ -13,15 +13,12 @@ from ..opt.errors import InputError
 from ..opt.scenario import preset as scenario_of
 from ..rl.checkpoint import resume as resumed
 from ..rl.checkpoint import save_checkpoint
-from ..rl.mappo_settings import MappoSettings
-from ..rl.training import Trainer
+from ..rl.learners import Trainer, find_learner, make_trainer
 from .frozen_epochs import FrozenEpochs, certify
-from .gap_config import LEARNER, GapConfig
+from .gap_config import GapConfig
 from .gap_table import Measured, episode_table, gap_table
 from .scoring import score
-from .training_run import training_environment, training_settings
-
-LEARNERS = (LEARNER,)
+from .training_run import training_environment
 
 
 @dataclass(frozen=True)
@@ -49,27 +46,28 @@ def train_to_checkpoint(
 
     resume: a checkpoint of the same run to go on from; its number of updates stands, since schedules depend on it.
     """
-    if learner not in LEARNERS:
-        raise InputError(f"is {learner!r}; it must be one of {', '.join(LEARNERS)}", field="learner")
+    entry = find_learner(learner)
     if resume is not None and updates is not None:
         raise InputError("cannot be changed when a run is resumed; leave it out", field="updates")
     config = GapConfig(preset=preset)
     epochs = FrozenEpochs(scenario_of(preset), seed, config.episodes, config.length)
-    training = config.training.model_dump()
-    environment = training_environment(epochs, sigma, training)
+    environment = training_environment(epochs, sigma, entry.num_envs)
     if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise InputError("cannot be written; give a file in a writable directory", source=str(output))
-    trainer = resumed(resume, environment) if resume is not None else Trainer(environment, _settings(training, updates), seed)
+    if resume is None:
+        trainer = make_trainer(learner, environment, seed, {} if updates is None else {"updates": updates})
+    else:
+        trainer = resumed(resume, environment)
+        if trainer.learner != learner:
+            raise InputError(
+                f"is {learner!r}; the checkpoint is a run of {trainer.learner}", field="learner", source=str(resume)
+            )
     _run(trainer, output, console)
     certificate = certify(epochs, lambda _done, _total: None)
     scores = score(trainer.policy, epochs.environment(sigma), epochs, certificate, learner)
     table = gap_table(episode_table([Measured(learner, sigma, seed, certificate, scores)]))
     gaps = {str(part): float(gap) for part, gap in zip(table["part"], table["gap"], strict=True)}
     return TrainedGap(trainer.updates, trainer.seconds, trainer.agent_steps, gaps)
-
-
-def _settings(training: dict[str, object], updates: int | None) -> MappoSettings:
-    return training_settings(training if updates is None else training | {"updates": updates})
 
 
 def _run(trainer: Trainer, output: Path, console: Console) -> None:

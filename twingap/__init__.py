@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .opt.system import draw
     from .opt.verify import verify
     from .rl.environment import Environment, make_env
-    from .rl.training import train
+    from .rl.learners import train
     from .studies.measure_gap import GapReport, measure_gap
 
 _HOME = {
@@ -54,7 +54,7 @@ _HOME = {
     "save_snapshot": "opt.snapshot_file",
     "save_solution": "opt.solution_file",
     "solve": "opt.solve",
-    "train": "rl.training",
+    "train": "rl.learners",
     "verify": "opt.verify",
     "verify_certificate": "opt.certificate.check",
 }

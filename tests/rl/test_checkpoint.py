@@ -12,7 +12,7 @@ from twingap.opt.errors import InputError
 from twingap.rl.checkpoint import load_checkpoint, load_policy, resume, save_checkpoint
 from twingap.rl.environment import make_env
 from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, MappoSettings
-from twingap.rl.training import Trainer
+from twingap.rl.mappo_training import MappoTrainer
 
 SETTINGS = MappoSettings(
     updates=5,
@@ -27,7 +27,7 @@ def environment(**changes):
 
 
 def trained(updates):
-    trainer = Trainer(environment(), SETTINGS, 7)
+    trainer = MappoTrainer(environment(), SETTINGS, 7)
     return trainer, [trainer.update() for _ in range(updates)]
 
 

@@ -11,8 +11,8 @@ from twingap.rl.actions import check_action
 from twingap.rl.environment import Environment, make_env
 from twingap.rl.features import CommitteeFeatures, HeadFeatures, committee_features, head_features
 from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, MappoSettings
+from twingap.rl.mappo_training import MappoTrainer
 from twingap.rl.teams import global_networks, local_networks
-from twingap.rl.training import Trainer
 
 CPU = torch.device("cpu")
 
@@ -95,7 +95,7 @@ def test_features_use_nothing_but_what_agents_see():
 @pytest.mark.parametrize("mode", [{}, {"multicast": "per_link"}, {"heads_per_ap": (1, 4), "delegates": (2, 6)}])
 def test_the_policy_acts_legally_on_any_size(mode):
     small = MappoSettings(updates=1)
-    policy = Trainer(make_env("tiny", seed=0, num_envs=4, **mode), small, 0).policy
+    policy = MappoTrainer(make_env("tiny", seed=0, num_envs=4, **mode), small, 0).policy
     for name in ("tiny", "paper"):
         env = Environment(preset(name, **mode), sigma=0.2, seed=5, num_envs=4)
         observation = env.reset()

@@ -1,10 +1,10 @@
-"""Training runs: one loop, both teams, a fixed number of updates."""
+"""A run of MAPPO: one loop, both teams, a fixed number of updates."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..opt.errors import InputError
 from .actions import Action
-from .environment import Environment, EnvironmentState
+from .environment import Environment
 from .features import committee_features, head_features
-from .mappo import Learner, TeamRecord, below
+from .learners import LearnerEntry, TrainerState, UpdateRecord
+from .mappo import Learner, below
 from .mappo_policy import MappoPolicy
 from .mappo_settings import Device, MappoSettings
 from .networks import GlobalActor, LocalActor
@@ -23,38 +24,14 @@ from .teams import global_action, global_networks, local_action, local_networks
 from .threads import one_thread
 
 
-@dataclass(frozen=True)
-class UpdateRecord:
-    """Of one update. update: how many are done; seconds spent training so far (evaluation not counted); agent_steps: rows
-    (environment, epoch, agent) seen by both teams so far; reward_local, reward_global: means over the rollout, exploration
-    included; local, global_: the teams' losses and diagnostics."""
-
-    update: int
-    seconds: float
-    agent_steps: int
-    reward_local: float
-    reward_global: float
-    local: TeamRecord
-    global_: TeamRecord
-
-
-@dataclass(frozen=True, eq=False)
-class TrainerState:
-    """A run between two updates: tensors by name (weights, normalisers, moments, the generator), the environment, counters."""
-
-    tensors: dict[str, Tensor]
-    environment: EnvironmentState
-    updates: int
-    seconds: float
-    agent_steps: int
-
-
-class Trainer:
+class MappoTrainer:
     """A MAPPO run that can be looked at, stopped and continued between any two updates.
 
     The two teams share no variable of Problem (16), hence no network and no loss; they share the epochs. ``seed`` decides
     initial weights, draws and minibatches; the environment has its own.
     """
+
+    learner: ClassVar[str] = "mappo"
 
     def __init__(self, env: Environment, settings: MappoSettings, seed: int) -> None:
         self.env, self.settings, self.seed = env, settings, seed
@@ -118,8 +95,7 @@ class Trainer:
             agent_steps=self.agent_steps,
             reward_local=float(rewards_local.sum(axis=-1).mean()),
             reward_global=float(rewards_global.sum(axis=-1).mean()),
-            local=record_local,
-            global_=record_global,
+            figures=record_local.figures("local") | record_global.figures("global"),
         )
 
     def state(self) -> TrainerState:
@@ -144,28 +120,21 @@ class Trainer:
         self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
 
 
-Listener = Callable[[UpdateRecord, MappoPolicy], None]
+def policy_of(settings: MappoSettings, state: TrainerState) -> MappoPolicy:
+    """The scheduler of a saved run, on the CPU. RuntimeError or KeyError when the tensors do not fit the settings."""
+    local_weights, global_weights = below("local.actor", state.tensors), below("global.actor", state.tensors)
+    local = LocalActor(_width("encoder.standardise", local_weights), settings.local)
+    committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
+    global_ = GlobalActor((committee, delegate, access), settings.global_)
+    local.load_state_dict(local_weights)
+    global_.load_state_dict(global_weights)
+    # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
+    local.spreads.progress = global_.spreads.progress = max(state.updates - 1, 0) / settings.updates
+    return MappoPolicy(local, global_, torch.device("cpu"))
 
 
-def train_mappo(env: Environment, settings: MappoSettings, seed: int, *, on_update: Listener | None = None) -> MappoPolicy:
-    """Train for ``settings.updates`` updates. ``on_update`` hears each update's record and may try the policy as it stands
-    (progress bars, learning curves on frozen epochs); it changes nothing."""
-    trainer = Trainer(env, settings, seed)
-    while not trainer.finished:
-        record = trainer.update()
-        if on_update is not None:
-            on_update(record, trainer.policy)
-    return trainer.policy
-
-
-def train(
-    learner: str, env: Environment, *, seed: int = 0, on_update: Listener | None = None, **settings: object
-) -> MappoPolicy:
-    """Train a learner by name; ``settings`` are fields of its settings (for mappo: MappoSettings). InputError for an unknown
-    name or field."""
-    if learner != "mappo":
-        raise InputError(f"is {learner!r}; allowed: mappo", field="learner")
-    return train_mappo(env, MappoSettings.from_json(settings), seed, on_update=on_update)
+def _width(scale: str, weights: Mapping[str, Tensor]) -> int:
+    return len(weights[f"{scale}.mean"])
 
 
 def pick_device(name: Device) -> torch.device:
@@ -175,3 +144,6 @@ def pick_device(name: Device) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("is 'cuda' and torch sees no GPU; use 'auto' or 'cpu'", field="settings.device")
     return torch.device(name)
+
+
+LEARNER = LearnerEntry(settings=MappoSettings, trainer=MappoTrainer, policy=policy_of)

@@ -1,0 +1,166 @@
+"""The registry of learners: one file with a ``LEARNER`` and one line here, or an entry point in ``twingap.learners``.
+
+A learner is a settings class and a trainer. Everything else (command line, gap study, checkpoints, benchmarks) works with any
+of them through the protocols below, and never asks which one it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+
+from ..opt.errors import InputError
+from .environment import Environment, EnvironmentState
+from .policy import Policy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GROUP = "twingap.learners"
+
+# name: "module:attribute" of a LearnerEntry, imported on use.
+LEARNERS: dict[str, str] = {
+    "mappo": "twingap.rl.mappo_training:LEARNER",
+}
+
+
+class LearnerSettings(Protocol):
+    """Numbers of a run: a frozen dataclass that checks itself (InputError with the path ``settings.<field>``)."""
+
+    @property
+    def updates(self) -> int:
+        """Length of the run. A fixed number of updates, never a time: a seed gives the same weights on any machine."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        ...
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
+        ...
+
+
+@dataclass(frozen=True)
+class UpdateRecord:
+    """Of one update. update: how many are done; seconds spent training so far (evaluation not counted); agent_steps: rows
+    (environment, epoch, agent) learnt from so far; reward_local, reward_global: means over the update's epochs, exploration
+    included; figures: the learner's own diagnostics, by name (``local.clip_fraction``, ``global.entropy.serve``)."""
+
+    update: int
+    seconds: float
+    agent_steps: int
+    reward_local: float
+    reward_global: float
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerState:
+    """A run between two updates. tensors by name: weights, normalisers, moments, buffers, generators; environment; counters;
+    extra: what else the future depends on, as plain JSON data."""
+
+    tensors: dict[str, Tensor]
+    environment: EnvironmentState
+    updates: int
+    seconds: float
+    agent_steps: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Trainer(Protocol):
+    """A run that can be looked at, stopped and continued between any two updates.
+
+    ``restore(state())`` in a fresh trainer of the same settings, seed and environment must go on bit for bit as if never
+    interrupted (the contract test kills runs between any two updates).
+    """
+
+    learner: ClassVar[str]
+    """The name it is registered under; checkpoints carry it."""
+    env: Environment
+    seed: int
+    updates: int
+    seconds: float
+    agent_steps: int
+
+    @property
+    def settings(self) -> LearnerSettings:
+        """Of this run."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """All updates done."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """Acts with the present weights, without exploration."""
+        ...
+
+    def update(self) -> UpdateRecord:
+        """Collect experience and learn from it, once."""
+        ...
+
+    def state(self) -> TrainerState:
+        """All that the run's future depends on (a copy)."""
+        ...
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from there. RuntimeError or KeyError when the tensors do not fit."""
+        ...
+
+
+@dataclass(frozen=True)
+class LearnerEntry:
+    """What is registered. settings: their class; trainer: (environment, settings, seed) to a Trainer; policy: the scheduler of
+    a saved run, on the CPU, from settings and state alone; num_envs: how many environments the defaults are tuned for."""
+
+    settings: type[LearnerSettings]
+    trainer: Callable[[Environment, Any, int], Trainer]
+    policy: Callable[[Any, TrainerState], Policy]
+    num_envs: int = 128
+
+
+def registered_learners() -> dict[str, str]:
+    """Our learners and those that other packages register under the entry point group ``twingap.learners``."""
+    found = dict(LEARNERS)
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+def find_learner(name: str) -> LearnerEntry:
+    """The learner registered under ``name``; InputError with all names when there is none."""
+    known = registered_learners()
+    if name not in known:
+        raise InputError(f"is {name!r}; it must be one of {', '.join(known)}", field="learner")
+    module, _, attribute = known[name].partition(":")
+    return cast(LearnerEntry, getattr(importlib.import_module(module), attribute))
+
+
+def make_trainer(name: str, env: Environment, seed: int, settings: Mapping[str, Any]) -> Trainer:
+    """A fresh run of a learner; ``settings`` are fields of its settings class. InputError for what is not allowed."""
+    entry = find_learner(name)
+    return entry.trainer(env, entry.settings.from_json(settings), seed)
+
+
+Listener = Callable[[UpdateRecord, Policy], None]
+
+
+def train(learner: str, env: Environment, *, seed: int = 0, on_update: Listener | None = None, **settings: object) -> Policy:
+    """Train a learner by name for its number of updates; ``settings`` are fields of its settings (for mappo: MappoSettings).
+
+    ``on_update`` hears each update's record and may try the policy as it stands (progress bars, learning curves on frozen
+    epochs); it changes nothing. InputError for an unknown name or field.
+    """
+    trainer = make_trainer(learner, env, seed, settings)
+    while not trainer.finished:
+        record = trainer.update()
+        if on_update is not None:
+            on_update(record, trainer.policy)
+    return trainer.policy
