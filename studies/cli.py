@@ -251,10 +251,11 @@ def report(results: Annotated[Path, typer.Argument(help="Directory of a study.")
 def _report(results: GapResults, directory: Path) -> None:
     """Write the page and print the table of gaps."""
     from .gap_report import gap_content, gap_lines
+    from .report.gap_page import gap_page
     from .report.page import write_page
 
     page = directory / "report.html"
-    write_page(gap_content(results), page)
+    write_page(gap_page(gap_content(results)), page)
     for line in gap_lines(results.table):
         typer.echo(line)
     typer.echo(f"report: {page}")

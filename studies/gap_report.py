@@ -10,10 +10,10 @@ import json
 import pandas as pd
 
 from .gap import GapResults
-from .report.page import Content
+from .report.gap_page import GapContent
 
 
-def gap_content(results: GapResults) -> Content:
+def gap_content(results: GapResults) -> GapContent:
     """What the page shows of a study."""
     config = results.config
     settings = {
@@ -25,7 +25,7 @@ def gap_content(results: GapResults) -> Content:
         "training": _changes(config.training.model_dump()),
         "learners changed": _changes({name: run.model_dump(exclude_none=True) for name, run in config.learners.items()}),
     }
-    return Content(
+    return GapContent(
         episodes=results.episodes,
         table=results.table,
         settings=settings,

@@ -43,9 +43,11 @@ class GapReport:
 
     def write_html(self, path: str | Path) -> None:
         """One self-contained page. Raises InputError when it cannot be written."""
-        from .report.page import Content, write_page
+        from .report.gap_page import GapContent, gap_page
+        from .report.page import write_page
 
-        write_page(Content(episodes=self.episodes(), table=self.table(), settings=self.settings), Path(path))
+        content = GapContent(episodes=self.episodes(), table=self.table(), settings=self.settings)
+        write_page(gap_page(content), Path(path))
 
 
 def measure_gap(

@@ -1,14 +1,18 @@
-"""One self-contained HTML page: figures inline, nothing to fetch. Figures also beside it as PNG and SVG."""
+"""One self-contained HTML page, whatever the study: sections of text, tables that sort, figures and downloads.
 
-# pandas' own annotations cannot tell a column from a table.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+Nothing is fetched: figures are inline SVG (PNG and SVG also lie beside the page), data are embedded. What a study shows is
+its own business (``gap_page``, ``comparison_page``); how a page is built is here, once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,98 +22,141 @@ from matplotlib.figure import Figure
 from ...opt.errors import InputError
 from ...opt.files import write_atomically
 from ..machine import describe_machine
-from .figures import gap_by_error, gap_distribution, learning_curves
-from .style import as_png, as_svg, figure_style, label
+from .style import as_png, as_svg, figure_style
 
-CAPTIONS = {
-    "gap": "Gap to the certified bound against the twin error. Lines: interquartile mean over episodes; bands: 95 % stratified "
-    "bootstrap; dots: each seed alone. Policies are set slightly apart at each twin error.",
-    "learning": "Learning curves: utility on the frozen evaluation epochs (looked at, not used to choose anything), in percent "
-    "of each seed's certified bound, which no line can cross.",
-    "distribution": "Gap of every episode, both parts together. Small points: episodes; bar: middle half; stroke: median; "
-    "round dots: each seed's interquartile mean.",
-}
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; a plain string is escaped, Markup is not. note: in small print."""
+
+    text: str
+    note: bool = False
+    kind: ClassVar[str] = "text"
+
+
+@dataclass(frozen=True)
+class Column:
+    """key: of the rows' values; title: heading with unit; show: how a value is written (missing numbers are left empty);
+    help: shown when the pointer rests on the heading."""
+
+    key: str
+    title: str
+    show: Callable[[Any], str] = str
+    help: str = ""
+
+    def cell(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """(what people read, what the table sorts by)."""
+        value = row.get(self.key)
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return "", ""
+        return self.show(value), str(value)
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
-    """What the page shows. episodes, table: see ``gap_table``; settings: shown as they are; curves, cells, failures: of a study
-    (empty for a measurement)."""
+class Table:
+    """Rows of values by column key; headings sort when ``sorts``. note: small print below."""
 
-    episodes: pd.DataFrame
-    table: pd.DataFrame
-    settings: Mapping[str, Any]
-    level: float = 0.95
-    replicates: int = 2000
-    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
-    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-    failures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Any]]
+    note: str = ""
+    sorts: bool = True
+    kind: ClassVar[str] = "table"
+
+    def cells(self) -> list[list[tuple[str, str]]]:
+        """Every cell as (text, sort value)."""
+        return [[column.cell(row) for column in self.columns] for row in self.rows]
 
 
-def write_page(content: Content, path: Path) -> None:
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """name: of the files beside the page; draw: makes the figure, inside the page's figure style; caption: how to read it;
+    alt: what it shows, for readers who cannot see it."""
+
+    name: str
+    draw: Callable[[], Figure]
+    title: str
+    caption: str
+    alt: str
+    kind: ClassVar[str] = "picture"
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file embedded in the page. name: what it is saved as; text: a line about it."""
+
+    name: str
+    content: str
+    text: str
+    kind: ClassVar[str] = "download"
+
+    @property
+    def address(self) -> str:
+        """The content as a data URL."""
+        return "data:text/csv;charset=utf-8;base64," + base64.b64encode(self.content.encode()).decode()
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A heading and what lies under it; without a title it opens the page."""
+
+    title: str
+    blocks: Sequence[Text | Table | Picture | Download]
+
+    @property
+    def anchor(self) -> str:
+        """Name that links lead to."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """title: of the browser's tab; heading: what the page answers; failures: cells that failed (cell, error), told first, with
+    what that means for the numbers."""
+
+    title: str
+    heading: str
+    sections: Sequence[Section]
+    failures: Sequence[Mapping[str, str]] = field(default=())
+    failures_mean: str = "the numbers below leave them out"
+
+
+def write_page(page: Page, path: Path) -> None:
     """Write the page at ``path`` and every figure beside it (NAME-gap.svg, NAME-gap.png ...). Raises InputError."""
     if path.is_dir():
         raise InputError("is a directory; give a file name", source=str(path))
+    drawn: dict[str, str] = {}
     with figure_style():
-        figures = draw_figures(content)
-        drawn = {name: as_svg(figure) for name, figure in figures.items()}
-        for name, figure in figures.items():
-            write_atomically(path.with_name(f"{path.stem}-{name}.svg"), drawn[name])
-            write_atomically(path.with_name(f"{path.stem}-{name}.png"), as_png(figure))
-    write_atomically(path, render(content, drawn))
+        for block in (block for section in page.sections for block in section.blocks):
+            if isinstance(block, Picture):
+                figure = block.draw()
+                drawn[block.name] = as_svg(figure)
+                write_atomically(path.with_name(f"{path.stem}-{block.name}.svg"), drawn[block.name])
+                write_atomically(path.with_name(f"{path.stem}-{block.name}.png"), as_png(figure))
+    write_atomically(path, render(page, drawn))
 
 
-def draw_figures(content: Content) -> dict[str, Figure]:
-    """Every figure by name."""
-    figures = {"gap": gap_by_error(content.episodes, content.table)}
-    if len(content.curves):
-        figures["learning"] = learning_curves(content.curves, content.episodes)
-    figures["distribution"] = gap_distribution(content.episodes)
-    return figures
-
-
-def render(content: Content, drawn: Mapping[str, str]) -> str:
-    """The page as text; ``drawn``: figures as SVG elements."""
+def render(page: Page, drawn: Mapping[str, str]) -> str:
+    """The page as text; ``drawn``: figures by name as SVG elements."""
     loader = PackageLoader("twingap.studies.report", package_path="")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    table = content.table
-    return environment.get_template("page.html").render(
-        figures=[(name, CAPTIONS[name], Markup(svg)) for name, svg in drawn.items()],
-        # Our own drawings; everything else on the page is escaped.
-        sigmas=list(dict.fromkeys(table["sigma"])),
-        rows=summary(table),
-        details=[{**row, "policy": label(row["policy"])} for row in table.to_dict("records")],
-        settings=content.settings,
-        level=100.0 * content.level,
-        replicates=content.replicates,
-        seeds=int(table["seeds"].max()),
-        episodes=int(table["episodes"].max()),
-        worst_certificate=_worst_certificate(content.episodes),
-        machine=_machine(content),
-        seconds=float(content.cells["seconds"].sum()) if len(content.cells) else None,
-        code=sorted(set(content.cells["code"])) if len(content.cells) else [],
-        failures=content.failures.to_dict("records"),
-    )
+    # Our own drawings; everything else on the page is escaped.
+    return environment.get_template("page.html").render(page=page, drawn={name: Markup(svg) for name, svg in drawn.items()})
 
 
-def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row per policy with the gaps of the sum at every twin error, in the table's order."""
-    rows: list[dict[str, Any]] = []
-    total = table[table["part"] == "sum"]
-    for policy in dict.fromkeys(total["policy"]):
-        gaps = {row["sigma"]: row for row in total[total["policy"] == policy].to_dict("records")}
-        rows.append({"policy": label(str(policy)), "gaps": gaps})
-    return rows
+def settings_section(settings: Mapping[str, Any], cells: pd.DataFrame) -> Section:
+    """How and where the numbers were made. cells: of a study (seconds, code and machine of every record), empty otherwise."""
+    machine = describe_machine()
+    shown = dict(settings)
+    if len(cells):
+        shown |= {name: "; ".join(sorted(set(cells[name].astype(str)))) for name in machine}
+        shown["code"] = ", ".join(sorted(set(cells["code"])))
+        shown["time of all cells"] = f"{sum(cells['seconds'].tolist()):.0f} s"
+    else:
+        shown |= machine
+    rows = [{"name": name, "value": str(value)} for name, value in shown.items()]
+    return Section("Settings and machine", [Table([Column("name", "setting"), Column("value", "value")], rows, sorts=False)])
 
 
-def _worst_certificate(episodes: pd.DataFrame) -> float:
-    """Largest relative gap between bound and incumbent over episodes of the sum."""
-    total = episodes[episodes["part"] == "sum"]
-    return float(((total["bound"] - total["incumbent"]) / total["incumbent"].abs().clip(lower=1e-9)).max())
-
-
-def _machine(content: Content) -> dict[str, str]:
-    known = describe_machine()
-    if not len(content.cells):
-        return known
-    return {name: "; ".join(sorted(set(content.cells[name].astype(str)))) for name in known}
+def fixed(digits: int, factor: float = 1.0) -> Callable[[float], str]:
+    """Numbers with this many digits after the point, times ``factor``."""
+    return lambda value: f"{factor * value:.{digits}f}"

@@ -1,0 +1,174 @@
+"""The page of a gap measurement: how far from the certified optimum is every policy?"""
+
+# pandas' own annotations cannot tell a column from a table.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from .gap_figures import gap_by_error, gap_distribution, learning_curves
+from .page import Column, Page, Picture, Section, Table, Text, fixed, settings_section
+from .style import label
+
+
+@dataclass(frozen=True, eq=False)
+class GapContent:
+    """What the page shows. episodes, table: see ``gap_table``; settings: shown as they are; curves, cells, failures: of a study
+    (empty for a measurement)."""
+
+    episodes: pd.DataFrame
+    table: pd.DataFrame
+    settings: Mapping[str, Any]
+    level: float = 0.95
+    replicates: int = 2000
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    failures: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def gap_page(content: GapContent) -> Page:
+    """Answer, figures, how to read them, methods, all numbers, settings."""
+    return Page(
+        title="twingap: gap to the certified optimum",
+        heading="How far from the certified optimum?",
+        sections=[
+            Section("", _summary(content)),
+            Section("Figures", _pictures(content)),
+            Section("How to read it", [Text(READING.format(worst=_worst_certificate(content.episodes)))]),
+            Section("Methods", [Text(_methods(content))]),
+            Section("All numbers", [_details(content.table)]),
+            settings_section(content.settings, content.cells),
+        ],
+        failures=content.failures.to_dict("records"),
+    )
+
+
+# The entry {worst:.1e} is filled in. Markup's format escapes what is put in.
+READING = Markup(
+    "The optimum of every evaluation epoch is certified: a solver proves that no decision whatever earns more than the bound, "
+    "and holds a decision (the incumbent) that earns almost as much; the worst certificate of an episode here is {worst:.1e} "
+    "of its optimum wide. A policy's true gap lies between its gap to the incumbent and its gap to the bound; both are in the "
+    "last table. The <em>oracle</em> shows what the solver itself leaves; <em>certainty equivalent</em> is the same solver "
+    "believing the twin, so its gap is what the twin's error costs a scheduler without learning. A learner has learnt "
+    "something once it beats <em>static</em>, which never looks at the state. Gaps are axes on a logarithmic scale that "
+    "starts at the certificates' own width: what lies there cannot be told from optimal."
+)
+METHODS = (
+    "Every seed draws a system (who takes part, data, mean channels), {per_seed} evaluation episodes, and a training run on "
+    "other epochs of the same system. Epochs and twin errors are common random numbers: every policy meets the same truths "
+    "and, at one σ, the same errors, and rewards come from the truth. The gap of an episode is the sum over its epochs of "
+    "bound minus utility, divided by the sum of the incumbents' absolute values; each part is measured against its own "
+    "optimum, so the parts' gaps do not add up. Interquartile means cut a quarter of the episodes at each end. Intervals are "
+    "percentile bootstraps ({replicates} replicates) that draw episodes with replacement inside every seed, so they speak of "
+    "these seeds; the dots show how seeds differ. In every epoch the executed decision is evaluated anew by the equations, "
+    "and an evaluation that exceeds a bound stops the cell and saves the epoch for replay."
+)
+
+
+def _methods(content: GapContent) -> str:
+    episodes, seeds = int(content.table["episodes"].max()), int(content.table["seeds"].max())
+    return METHODS.format(per_seed=episodes // seeds, replicates=content.replicates)
+
+
+def _summary(content: GapContent) -> list[Text | Table]:
+    table = content.table
+    seeds, episodes = int(table["seeds"].max()), int(table["episodes"].max())
+    lead = (
+        "Each entry is the gap of local and global part together to a proved upper bound, in percent of the optimum: "
+        f"interquartile mean over {episodes} episodes of {seeds} seed{'s' if seeds != 1 else ''}, with its "
+        f"{100 * content.level:g} % interval. 0 % is optimal, 100 % earns nothing, more than 100 % loses money."
+    )
+    sigmas = list(dict.fromkeys(table["sigma"]))
+    columns = [Column("policy", "policy"), *(Column(f"{s:g}", f"σ = {100 * s:g} %", _gap_with_interval) for s in sigmas)]
+    return [Text(lead), Table(columns, summary(table), note="An empty entry is missing: its cell failed.")]
+
+
+class _Gap(float):
+    """A gap that sorts as a number and carries its interval."""
+
+    low: float
+    high: float
+
+
+def _gap_with_interval(gap: _Gap) -> str:
+    return Markup('{:.2f} <span class="small">[{:.2f}, {:.2f}]</span>').format(100 * gap, 100 * gap.low, 100 * gap.high)
+
+
+def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row per policy with the gaps of the sum at every twin error, in the table's order."""
+    total = table[table["part"] == "sum"]
+    rows: dict[str, dict[str, Any]] = {}
+    for each in total.to_dict("records"):
+        gap = _Gap(each["gap"])
+        gap.low, gap.high = each["gap_low"], each["gap_high"]
+        rows.setdefault(each["policy"], {"policy": label(each["policy"])})[f"{each['sigma']:g}"] = gap
+    return list(rows.values())
+
+
+def _pictures(content: GapContent) -> list[Picture]:
+    pictures = [
+        Picture(
+            "gap",
+            partial(gap_by_error, content.episodes, content.table),
+            "Gap to the certified bound against the twin error",
+            "Lines: interquartile mean over episodes; bands: 95 % stratified bootstrap; dots: each seed alone. Policies are "
+            "set slightly apart at each twin error.",
+            "Gap of every policy over the twin error, for both parts and each part; the first table holds the numbers.",
+        )
+    ]
+    if len(content.curves):
+        pictures.append(
+            Picture(
+                "learning",
+                partial(learning_curves, content.curves, content.episodes),
+                "Learning curves",
+                "Utility on the frozen evaluation epochs (looked at, not used to choose anything), in percent of each seed's "
+                "certified bound, which no line can cross.",
+                "Utility of MAPPO over updates, local and global part, one panel per twin error.",
+            )
+        )
+    pictures.append(
+        Picture(
+            "distribution",
+            partial(gap_distribution, content.episodes),
+            "Gap of every episode, both parts together",
+            "Small points: episodes; bar: middle half; stroke: median; round dots: each seed's interquartile mean.",
+            "Strips of the gaps of single episodes for every policy, one panel per twin error.",
+        )
+    )
+    return pictures
+
+
+def _details(table: pd.DataFrame) -> Table:
+    columns = [
+        Column("policy", "policy", label),
+        Column("sigma", "σ", lambda sigma: f"{sigma:g}"),
+        Column("part", "part"),
+        Column("utility", "utility", fixed(2)),
+        Column("bound", "bound", fixed(2)),
+        Column("gap_to_incumbent", "gap to incumbent %", fixed(3, 100)),
+        Column("gap", "gap to bound %", fixed(3, 100)),
+        Column("gap_low", "low %", fixed(3, 100)),
+        Column("gap_high", "high %", fixed(3, 100)),
+        Column("delay", "delay s", fixed(2)),
+        Column("finished", "finished %", fixed(1, 100)),
+        Column("seeds", "seeds"),
+    ]
+    note = (
+        "utility, bound: per epoch. delay: mean over heads (local) or over APs with a confirmed block (global) that finish, "
+        "and their share."
+    )
+    return Table(columns, table.to_dict("records"), note)
+
+
+def _worst_certificate(episodes: pd.DataFrame) -> float:
+    """Largest relative gap between bound and incumbent over episodes of the sum."""
+    total = episodes[episodes["part"] == "sum"]
+    return float(((total["bound"] - total["incumbent"]) / total["incumbent"].abs().clip(lower=1e-9)).max())
