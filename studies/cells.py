@@ -16,34 +16,64 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .limits import NO_LIMITS, Limits
+from .machine import installed_version
+
 # Calls of a cell: work(settings, directory of the records, report of progress (done, total)) -> result as JSON.
 Report = Callable[[int, int], None]
 Work = Callable[[dict[str, Any], Path, Report], dict[str, Any]]
 
 # Files of this package that only show or start things: changing them changes no number of a record.
-SHOWS = ("cli.py", "progress.py", "runner.py", "machine.py", "report")
+SHOWS = (
+    "cli.py",
+    "keeper.py",
+    "limits.py",
+    "machine.py",
+    "outcome.py",
+    "progress.py",
+    "registry.py",
+    "report",
+    "run_study.py",
+    "runner.py",
+    "study.py",
+    "study_file.py",
+    "workers.py",
+)
+# Packages whose versions decide the result of every cell; cells that use more name them.
+NUMERIC = ("numpy", "scipy", "numba", "torch")
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """title: what people read. work: ``"module:function"`` of this package. settings: JSON values that decide the result.
-    code: which code; fixed when the study starts, so that sources edited meanwhile do not split it."""
+    """title: what people read. work: ``"package.module:function"``. settings: JSON values that decide the result.
+    needs: keys of the cells whose records the work reads; it starts when they are done. limits: what it may use; they do not
+    decide the result. packages: whose versions do. code: which code; fixed when the study starts, so that sources edited
+    meanwhile do not split it."""
 
     title: str
     work: str
     settings: dict[str, Any]
+    needs: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    packages: tuple[str, ...] = NUMERIC
     code: str = field(default_factory=lambda: code_version())
 
     @cached_property
     def key(self) -> str:
         """Hash of all that decides the result: file name of the record and marker that the cell is done."""
-        content = {"work": self.work, "settings": self.settings, "code": self.code}
+        content = {
+            "work": self.work,
+            "settings": self.settings,
+            "needs": self.needs,
+            "packages": {name: installed_version(name) for name in self.packages},
+            "code": self.code,
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
     def function(self) -> Work:
         """The function that does the work."""
         module, name = self.work.split(":")
-        return getattr(importlib.import_module(f".{module}", __package__), name)
+        return getattr(importlib.import_module(module), name)
 
 
 @cache

@@ -17,7 +17,7 @@ from rich.console import Console
 from ..opt.errors import InputError
 
 if TYPE_CHECKING:
-    from .gap import GapResults
+    from .run_study import Findings
 
 app = typer.Typer(
     name="twingap",
@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 
 NEGATIVE, BAD_INPUT, INTERRUPTED = 1, 2, 130
-STUDIES = ("gap",)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 SnapshotArgument = Annotated[Path, typer.Argument(help="Snapshot file (JSON).")]
@@ -218,48 +217,51 @@ def train(
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="Study to run: gap.")],
+    name: Annotated[str, typer.Argument(help="Study to run; `twingap studies` lists them.")],
     config: Annotated[Path | None, typer.Option(help="Configuration (YAML); without it the defaults.")] = None,
-    output: Annotated[Path, typer.Option(help="Directory of records, tables and report.")] = Path("results/gap"),
+    output: Annotated[
+        Path | None, typer.Option(help="Directory of records, tables and report.", show_default="results/NAME")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Cells at a time, each a process with one thread.")] = 2,
 ) -> None:
     """Run a study; started again, it continues with what is missing. Exit 1 when a cell failed."""
     from .config import read_config
-
-    if name not in STUDIES:
-        raise InputError(f"is {name!r}; it must be one of {', '.join(STUDIES)}", field="study")
-    from .gap import run_gap_study
-    from .gap_config import GapConfig
     from .progress import progress_on
+    from .registry import find_study
+    from .run_study import run_study
 
-    settings = read_config(GapConfig, config)
-    console = Console(stderr=True)
-    results = run_gap_study(settings, output, progress_on(console), workers)
-    _report(results, output)
+    settings = read_config(find_study(name).config, config)
+    directory = Path("results", name) if output is None else output
+    _show(run_study(name, settings, directory, progress_on(Console(stderr=True)), workers), directory)
+
+
+@app.command()
+def studies() -> None:
+    """List every registered study."""
+    from .registry import find_study, registered_studies
+
+    for name, target in registered_studies().items():
+        module = sys.modules[find_study(name).cells.__module__]
+        typer.echo(f"{name} ({target.partition(':')[0]})\n  {(module.__doc__ or '').strip().splitlines()[0]}")
 
 
 @app.command()
 def report(results: Annotated[Path, typer.Argument(help="Directory of a study.")]) -> None:
     """Tables, figures and the page of a study from its records. Exit 1 when a cell failed or was not run."""
-    from .gap import collect, write_tables
+    from .run_study import collect_study
 
-    found = collect(results)
-    write_tables(found, results)
-    _report(found, results)
+    _show(collect_study(results), results)
 
 
-def _report(results: GapResults, directory: Path) -> None:
-    """Write the page and print the table of gaps."""
-    from .gap_report import gap_content, gap_lines
-    from .report.gap_page import gap_page
-    from .report.page import write_page
+def _show(findings: Findings, directory: Path) -> None:
+    """Write the page; print what was found and what failed."""
+    from .run_study import write_report
 
-    page = directory / "report.html"
-    write_page(gap_page(gap_content(results)), page)
-    for line in gap_lines(results.table):
+    page = write_report(findings, directory)
+    for line in findings.lines:
         typer.echo(line)
     typer.echo(f"report: {page}")
-    if len(results.failures):
-        for failure in results.failures.to_dict("records"):
-            typer.echo(f"FAILED {failure['cell']}: {failure['error']}", err=True)
+    for failure in findings.outcome.failures:
+        typer.echo(f"FAILED {failure['title']}: {failure['error']}", err=True)
+    if findings.outcome.failures:
         raise typer.Exit(NEGATIVE)

@@ -6,15 +6,30 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..opt.errors import InputError
+from .limits import Limits
 
 
 class Config(BaseModel):
     """A configuration: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudyConfig(Config):
+    """A study's configuration: what all studies have."""
+
+    cell_time_limit: float = Field(default=1800.0, gt=0.0, allow_inf_nan=False)
+    """Seconds of wall clock after which one cell is killed and recorded as failed."""
+    cell_memory_limit: float = Field(default=8.0, gt=0.0, allow_inf_nan=False)
+    """GB (1e9 bytes) in use by one cell and what it starts, at which it is killed and recorded as failed."""
+
+    @property
+    def limits(self) -> Limits:
+        """Of every cell."""
+        return Limits(self.cell_time_limit, int(1e9 * self.cell_memory_limit))
 
 
 Model = TypeVar("Model", bound=Config)
@@ -37,13 +52,13 @@ def read_config(model: type[Model], path: Path | None) -> Model:
     return checked(model, content, str(path))
 
 
-def checked(model: type[Model], content: dict[str, Any], source: str = "") -> Model:
-    """The configuration with these values; InputError for the first fault."""
+def checked(model: type[Model], content: dict[str, Any], source: str = "", place: str = "") -> Model:
+    """The configuration with these values; InputError for the first fault. place: of the configuration inside the source."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (place, *first["loc"])).lstrip(".")
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             problem = f"is an unknown key; known keys are {', '.join(sorted(model.model_fields))}"

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from ..baselines.registry import registered_baselines
 from ..opt.scenario import Scenario, preset
 from ..rl.learners import find_learner, registered_learners
-from .config import Config
+from .config import Config, StudyConfig
 
 
 class Training(Config):
@@ -28,7 +28,7 @@ class LearnerRun(Training):
     settings: dict[str, Any] = Field(default={})
 
 
-class GapConfig(Config):
+class GapConfig(StudyConfig):
     """Policies x twin errors x seeds. Seeds draw the system, the frozen epochs and the training run."""
 
     preset: str = "paper"
@@ -48,8 +48,6 @@ class GapConfig(Config):
     replicates: int = Field(default=2000, ge=100)
     """Of the bootstrap."""
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
-    cell_time_limit: float = Field(default=1800.0, gt=0.0)
-    """Seconds after which one cell is killed and recorded as failed."""
 
     @field_validator("sigma")
     @classmethod

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-import pandas as pd
-
-from .gap import GapResults
-from .report.gap_page import GapContent
+from .gap_results import GapResults
+from .report.gap_page import GapContent, gap_page
+from .report.page import write_page
 
 
 def gap_content(results: GapResults) -> GapContent:
@@ -37,8 +37,14 @@ def gap_content(results: GapResults) -> GapContent:
     )
 
 
-def gap_lines(table: pd.DataFrame) -> list[str]:
+def write_gap_page(results: GapResults, path: Path) -> None:
+    """Write the page at ``path``, figures beside it."""
+    write_page(gap_page(gap_content(results)), path)
+
+
+def gap_lines(results: GapResults) -> list[str]:
     """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error."""
+    table = results.table
     total = table[table["part"] == "sum"]
     sigmas = list(dict.fromkeys(total["sigma"]))
     lines = [f"{'gap to the bound, %':22s}" + "".join(f"{f'sigma {sigma:g}':>26s}" for sigma in sigmas)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 # What the numbers rest on.
@@ -18,7 +19,7 @@ def describe_machine() -> dict[str, str]:
         "cores": str(cores),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
-    } | {package: _version(package) for package in PACKAGES}
+    } | {package: installed_version(package) for package in PACKAGES}
 
 
 def _processor() -> str:
@@ -32,7 +33,9 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
-def _version(package: str) -> str:
+@cache
+def installed_version(package: str) -> str:
+    """Version of an installed distribution, or "not installed"."""
     try:
         return version(package)
     except PackageNotFoundError:

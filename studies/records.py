@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..opt.errors import InputError
 from ..opt.files import write_atomically
@@ -17,6 +17,17 @@ from .cells import Cell
 from .machine import describe_machine
 
 FORMAT = "twingap.record"
+
+# not_run: a cell that it needs failed, or nobody came to it yet.
+Reason = Literal["time_limit", "memory_limit", "error", "died", "not_run"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell has no record: reason for machines, error for people (its last line says it all)."""
+
+    reason: Reason
+    error: str
 
 
 @dataclass(frozen=True)
@@ -36,17 +47,22 @@ class Records:
 
     def has(self, cell: Cell) -> bool:
         """True when the cell is done."""
-        return self._path(cell).exists()
+        return self.done(cell.key)
 
-    def write(self, cell: Cell, result: dict[str, Any], seconds: float) -> None:
-        """Keep the result of a finished cell."""
-        content = self._about(cell) | {"seconds": seconds, "result": result}
+    def done(self, key: str) -> bool:
+        """True when the cell of this key is done."""
+        return (self._records / f"{key}.json").exists()
+
+    def write(self, cell: Cell, result: dict[str, Any], seconds: float, peak_memory: int | None = None) -> None:
+        """Keep the result of a finished cell; peak_memory [bytes]: resident size of its largest process."""
+        content = self._about(cell) | {"seconds": seconds, "peak_memory": peak_memory, "result": result}
         write_atomically(self._path(cell), json.dumps(content))
         self._failure(cell).unlink(missing_ok=True)
 
-    def write_failure(self, cell: Cell, error: str, seconds: float) -> None:
+    def write_failure(self, cell: Cell, failure: Failure, seconds: float) -> None:
         """Keep why a cell failed."""
-        write_atomically(self._failure(cell), json.dumps(self._about(cell) | {"seconds": seconds, "error": error}))
+        content = self._about(cell) | {"seconds": seconds, "reason": failure.reason, "error": failure.error}
+        write_atomically(self._failure(cell), json.dumps(content))
 
     def result(self, key: str) -> dict[str, Any]:
         """What the work of a finished cell returned; InputError when it is not done."""
@@ -60,7 +76,7 @@ class Records:
         return _read(self._records / f"{key}.json", key)
 
     def failure(self, key: str) -> dict[str, Any] | None:
-        """Why the cell failed when it was last run (under ``error``); None when it did not."""
+        """Why the cell failed when it was last run (under ``reason`` and ``error``); None when it did not."""
         return _read(self._failures / f"{key}.json", key)
 
     def _about(self, cell: Cell) -> dict[str, Any]:

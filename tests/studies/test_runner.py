@@ -7,6 +7,7 @@ from rich.console import Console
 
 from twingap.opt.errors import InputError
 from twingap.studies.cells import Cell, code_version
+from twingap.studies.limits import NO_LIMITS, Limits
 from twingap.studies.progress import Lines, TerminalBars, progress_on
 from twingap.studies.records import Records
 from twingap.studies.runner import run_cells
@@ -14,8 +15,8 @@ from twingap.studies.runner import run_cells
 EPOCHS = {"preset": "tiny", "scenario": {}, "seed": 0, "episodes": 1, "length": 1}
 
 
-def certify(**changes):
-    return Cell("bounds", "gap_cells:certify_epochs", {"epochs": EPOCHS | changes})
+def certify(limits=NO_LIMITS, **changes):
+    return Cell("bounds", "twingap.studies.gap_cells:certify_epochs", {"epochs": EPOCHS | changes}, limits=limits)
 
 
 @pytest.fixture
@@ -31,10 +32,10 @@ def lines():
 
 def test_the_key_depends_on_everything_that_decides_the_result():
     keys = {certify().key, certify(seed=1).key, certify(length=2).key, certify(scenario={"aps": 3}).key}
-    keys |= {Cell("bounds", "gap_cells:other", {"epochs": EPOCHS}).key}
-    keys |= {Cell("bounds", "gap_cells:certify_epochs", {"epochs": EPOCHS}, code="other").key}
+    keys |= {Cell("bounds", "twingap.studies.gap_cells:other", {"epochs": EPOCHS}).key}
+    keys |= {Cell("bounds", "twingap.studies.gap_cells:certify_epochs", {"epochs": EPOCHS}, code="other").key}
     assert len(keys) == 6
-    assert Cell("another title", "gap_cells:certify_epochs", {"epochs": EPOCHS}).key == certify().key
+    assert Cell("another title", "twingap.studies.gap_cells:certify_epochs", {"epochs": EPOCHS}).key == certify().key
     assert code_version().startswith("0.")
 
 
@@ -55,16 +56,16 @@ def test_done_cells_do_not_run_again_and_failures_do(records):
 
 @pytest.mark.slow
 def test_a_cell_that_overruns_is_killed(records):
-    cell = certify(preset="plant", episodes=50, length=20)
-    assert run_cells([cell], records, lines(), time_limit=0.2) == [cell]
+    cell = certify(Limits(time=0.2), preset="plant", episodes=50, length=20)
+    assert run_cells([cell], records, lines()) == [cell]
     failure = records.failure(cell.key)
     assert failure is not None
-    assert "killed after" in failure["error"]
+    assert failure["reason"] == "time_limit"
 
 
 @pytest.mark.slow
 def test_a_cell_of_other_sources_is_refused(records):
-    cell = Cell("bounds", "gap_cells:certify_epochs", {"epochs": EPOCHS}, code="0.0+other")
+    cell = Cell("bounds", "twingap.studies.gap_cells:certify_epochs", {"epochs": EPOCHS}, code="0.0+other")
     assert run_cells([cell], records, lines()) == [cell]
     failure = records.failure(cell.key)
     assert failure is not None

@@ -1,0 +1,65 @@
+"""What the gap study found, from its records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..opt.errors import InputError
+from .frozen_epochs import Certificate
+from .gap_config import GapConfig
+from .gap_table import Measured, episode_table, gap_table
+from .outcome import Outcome
+from .scoring import Scores
+
+
+@dataclass(frozen=True, eq=False)
+class GapResults:
+    """What a study found. episodes, table: see ``gap_table``; curves: policy, sigma, seed, update and utilities of the
+    training epochs; cells, failures: see ``Outcome``."""
+
+    config: GapConfig
+    episodes: pd.DataFrame
+    table: pd.DataFrame
+    curves: pd.DataFrame
+    cells: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
+    """Results of a study. Raises InputError when no policy was measured."""
+    certificates: dict[int, Certificate] = {}
+    measured: list[Measured] = []
+    curves: list[pd.DataFrame] = []
+    for record in outcome.records:
+        settings, result = record["settings"], record["result"]
+        seed = settings["epochs"]["seed"]
+        if "policy" not in settings:
+            certificates[seed] = Certificate.from_json(result)
+            continue
+        if seed not in certificates:
+            # Its certificate's record was lost: that is a row of the failures, and without bounds there is no gap.
+            continue
+        policy, sigma = settings["policy"], settings["sigma"]
+        measured.append(Measured(policy, sigma, seed, certificates[seed], Scores.from_json(result["scores"])))
+        if result["curve"] is not None:
+            curves.append(pd.DataFrame(result["curve"]).assign(policy=policy, sigma=sigma, seed=seed))
+    if not measured:
+        raise InputError("have measured no policy; run the study first", field="records")
+    order = {policy: place for place, policy in enumerate(config.policies)}
+    measured.sort(key=lambda each: (order[each.policy], each.sigma, each.seed))
+    episodes = episode_table(measured)
+    return GapResults(
+        config=config,
+        episodes=episodes,
+        table=gap_table(episodes, config.replicates, config.level),
+        curves=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
+        cells=outcome.cell_table(),
+        failures=outcome.failure_table(),
+    )
+
+
+def gap_tables(results: GapResults) -> dict[str, pd.DataFrame]:
+    """Tables by file name; they hold nothing but results: same seeds, same bytes."""
+    return {"gap": results.table, "episodes": results.episodes, "curves": results.curves}
