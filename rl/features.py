@@ -91,10 +91,9 @@ def head_features(part: LocalPart, device: torch.device) -> HeadFeatures:
     """Per head: log subchannel seconds of upload and of multicast, log training work, log CPU, log fastest training time,
     confirmation time. ``part`` is the twin's local part, batched over environments."""
     layout = part.layout
-    upload = part.upload_bits / (part.subchannel_hz * spectral_efficiency(part.sinr_uplink))
     work = training_work(part)
     columns = [
-        _log(upload),
+        _log(upload_needs(part)),
         _log(multicast_needs(part)),
         _log(work),
         _log(part.cpu_max_hz),
@@ -142,6 +141,11 @@ def committee_features(part: GlobalPart, device: torch.device) -> CommitteeFeatu
     return CommitteeFeatures(
         _tensor(committee, device), _tensor(delegate, device), _tensor(_log(request)[..., None], device), _tensor(real, device)
     )
+
+
+def upload_needs(part: LocalPart) -> Floats:
+    """Subchannel seconds of each head's upload, upload_bits_j / (W_0 log2(1 + SINR_up_j)), (2)(3); [..., J]."""
+    return part.upload_bits / (part.subchannel_hz * spectral_efficiency(part.sinr_uplink))
 
 
 def sending_need(part: GlobalPart) -> Floats:

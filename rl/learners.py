@@ -24,6 +24,7 @@ GROUP = "twingap.learners"
 # name: "module:attribute" of a LearnerEntry, imported on use.
 LEARNERS: dict[str, str] = {
     "mappo": "twingap.rl.mappo_training:LEARNER",
+    "gradient": "twingap.rl.gradient_training:LEARNER",
 }
 
 

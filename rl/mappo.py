@@ -15,6 +15,7 @@ from .distributions import Hybrid, Latents
 from .features import CommitteeFeatures, HeadFeatures
 from .mappo_settings import MappoSettings, TeamSettings
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
+from .saved_tensors import below, optimiser_tensors, restore_optimiser
 from .value_normalisation import ValueNormaliser
 
 Features = HeadFeatures | CommitteeFeatures
@@ -174,25 +175,14 @@ class Learner:
         found: dict[str, Tensor] = {}
         for part, module in self._modules().items():
             found |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
-        for place, state in self.optimiser.state_dict()["state"].items():
-            found |= {f"optimiser.{place}.{name}": tensor for name, tensor in state.items()}
+        found |= {f"optimiser.{name}": tensor for name, tensor in optimiser_tensors(self.optimiser).items()}
         return found
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from ``tensors()`` of another learner with the same settings."""
         for part, module in self._modules().items():
             module.load_state_dict(below(part, tensors))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in below("optimiser", tensors).items():
-            place, _, kind = name.partition(".")
-            moments.setdefault(int(place), {})[kind] = tensor
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        restore_optimiser(self.optimiser, below("optimiser", tensors))
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"actor": self.actor, "critic": self.critic, "normaliser": self.normaliser}
-
-
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start with ``prefix.``, without it."""
-    return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from ..opt.errors import InputError
+from .settings import changed, is_count, is_positive, is_within, require
 
 Device = Literal["cpu", "cuda", "auto"]
 
@@ -79,11 +79,11 @@ class MappoSettings:
 
     def __post_init__(self) -> None:
         for name in ("updates", "rollout"):
-            _require(_is_count(getattr(self, name)), name, getattr(self, name), "a whole number >= 1")
+            require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number >= 1")
         for name in ("discount", "gae_lambda"):
-            _require(_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
-        _require(_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
-        _require(self.device in ("cpu", "cuda", "auto"), "device", self.device, "cpu, cuda or auto")
+            require(is_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
+        require(is_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
+        require(self.device in ("cpu", "cuda", "auto"), "device", self.device, "cpu, cuda or auto")
         _check_team(self.local, "local", LOCAL_HEADS, discrete=())
         _check_team(self.global_, "global_", GLOBAL_HEADS, discrete=DISCRETE)
 
@@ -94,60 +94,27 @@ class MappoSettings:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MappoSettings:
         """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
-        return _changed(cls(), data, "")
-
-
-Settings = TypeVar("Settings", TeamSettings, MappoSettings)
-
-
-def _changed(settings: Settings, changes: Mapping[str, Any], prefix: str) -> Settings:
-    names = [each.name for each in fields(settings)]
-    given: dict[str, Any] = {}
-    for name, value in changes.items():
-        _require(name in names, f"{prefix}{name}", "not a field", f"one of {', '.join(names)}")
-        present = getattr(settings, name)
-        if isinstance(present, (TeamSettings, Mapping)):
-            _require(isinstance(value, Mapping), f"{prefix}{name}", value, "a mapping")
-        if isinstance(present, TeamSettings):
-            given[name] = _changed(present, value, f"{prefix}{name}.")
-        elif isinstance(present, Mapping):
-            given[name] = {**present, **value}
-        else:
-            given[name] = value
-    return replace(settings, **given)
+        return changed(cls(), data)
 
 
 def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, discrete: tuple[str, ...]) -> None:
-    def require(holds: bool, name: str, value: object, allowed: str) -> None:
-        _require(holds, f"{prefix}.{name}", value, allowed)
+    def check(holds: bool, name: str, value: object, allowed: str) -> None:
+        require(holds, f"{prefix}.{name}", value, allowed)
 
     for name in ("hidden", "epochs", "minibatches"):
-        require(_is_count(getattr(team, name)), name, getattr(team, name), "a whole number >= 1")
+        check(is_count(getattr(team, name)), name, getattr(team, name), "a whole number >= 1")
     for name in ("learning_rate", "critic_learning_rate", "max_gradient_norm"):
         value = getattr(team, name)
-        require(_within(value, 0.0, math.inf) and value > 0.0, name, value, "a finite number > 0")
+        check(is_positive(value), name, value, "a finite number > 0")
     for name in ("final_learning_rate", "team_credit"):
-        require(_within(getattr(team, name), 0.0, 1.0), name, getattr(team, name), "a number from 0 to 1")
-    require(_within(team.clip, 0.0, 1.0) and 0.0 < team.clip < 1.0, "clip", team.clip, "a number between 0 and 1 (28)")
+        check(is_within(getattr(team, name), 0.0, 1.0), name, getattr(team, name), "a number from 0 to 1")
+    check(is_within(team.clip, 0.0, 1.0) and 0.0 < team.clip < 1.0, "clip", team.clip, "a number between 0 and 1 (28)")
     continuous = [head for head in heads if head not in discrete]
     for name in ("log_std_start", "log_std_end"):
         given = getattr(team, name)
-        require(sorted(given) == sorted(continuous), name, sorted(given), f"exactly the heads {', '.join(continuous)}")
+        check(sorted(given) == sorted(continuous), name, sorted(given), f"exactly the heads {', '.join(continuous)}")
         for head, value in given.items():
-            require(_within(value, -10.0, 3.0), f"{name}.{head}", value, "a number from -10 to 3")
+            check(is_within(value, -10.0, 3.0), f"{name}.{head}", value, "a number from -10 to 3")
     for head, value in team.entropy.items():
-        require(head in heads, f"entropy.{head}", "not a head", f"one of {', '.join(heads)}")
-        require(_within(value, 0.0, math.inf), f"entropy.{head}", value, "a finite number >= 0")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _within(value: object, low: float, high: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
-
-
-def _require(holds: bool, name: str, value: object, allowed: str) -> None:
-    if not holds:
-        raise InputError(f"is {value!r}; it must be {allowed}", field=f"settings.{name}")
+        check(head in heads, f"entropy.{head}", "not a head", f"one of {', '.join(heads)}")
+        check(is_within(value, 0.0, math.inf), f"entropy.{head}", value, "a finite number >= 0")

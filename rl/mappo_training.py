@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..opt.errors import InputError
 from .actions import Action
+from .actor_policy import ActorPolicy, saved_policy
 from .environment import Environment
 from .features import committee_features, head_features
 from .learners import LearnerEntry, TrainerState, UpdateRecord
-from .mappo import Learner, below
-from .mappo_policy import MappoPolicy
+from .mappo import Learner
 from .mappo_settings import Device, MappoSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
+from .saved_tensors import below
 from .teams import global_action, global_networks, local_action, local_networks
 from .threads import one_thread
 
@@ -49,12 +48,12 @@ class MappoTrainer:
         self.global_ = Learner(*global_, settings, settings.global_, self.device)
 
     @property
-    def policy(self) -> MappoPolicy:
+    def policy(self) -> ActorPolicy:
         """Acts with the present weights (not a copy)."""
         local, global_ = self.local.actor, self.global_.actor
         assert isinstance(local, LocalActor)
         assert isinstance(global_, GlobalActor)
-        return MappoPolicy(local, global_, self.device)
+        return ActorPolicy(local, global_, self.device)
 
     @property
     def finished(self) -> bool:
@@ -120,21 +119,11 @@ class MappoTrainer:
         self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
 
 
-def policy_of(settings: MappoSettings, state: TrainerState) -> MappoPolicy:
+def policy_of(settings: MappoSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run, on the CPU. RuntimeError or KeyError when the tensors do not fit the settings."""
-    local_weights, global_weights = below("local.actor", state.tensors), below("global.actor", state.tensors)
-    local = LocalActor(_width("encoder.standardise", local_weights), settings.local)
-    committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
-    global_ = GlobalActor((committee, delegate, access), settings.global_)
-    local.load_state_dict(local_weights)
-    global_.load_state_dict(global_weights)
     # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
-    local.spreads.progress = global_.spreads.progress = max(state.updates - 1, 0) / settings.updates
-    return MappoPolicy(local, global_, torch.device("cpu"))
-
-
-def _width(scale: str, weights: Mapping[str, Tensor]) -> int:
-    return len(weights[f"{scale}.mean"])
+    progress = max(state.updates - 1, 0) / settings.updates
+    return saved_policy(settings.local, settings.global_, state.tensors, progress)
 
 
 def pick_device(name: Device) -> torch.device:

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..opt.arrays import Floats
 from ..opt.snapshot import HeadLayout
 from .actions import GlobalAction, LocalAction
 from .distributions import Hybrid, Latents
@@ -50,37 +49,48 @@ def global_networks(calibration: CommitteeFeatures, team: TeamSettings) -> tuple
     return actor, critic
 
 
-def local_action(latents: Latents, layout: HeadLayout) -> LocalAction:
-    """Shares are exponentials, the CPU fraction a logistic function of the draws [env, K, N], read per head [env, J]."""
-
-    def per_head(values: Tensor) -> Floats:
-        return _array(values)[:, layout.ap, layout.rank]
-
-    return LocalAction(
-        uplink=_share(per_head(latents["uplink"])),
-        multicast=_share(per_head(latents["multicast"])),
-        cpu=1.0 / (1.0 + np.exp(-per_head(latents["cpu"]))),
-    )
+def local_shares(latents: Latents, layout: HeadLayout) -> tuple[Tensor, Tensor, Tensor]:
+    """(uplink share, multicast share, CPU fraction) per head [env, J] of draws [env, K, N]: shares are exponentials, the CPU
+    fraction a logistic function of the draws."""
+    ap, rank = torch.tensor(layout.ap), torch.tensor(layout.rank)
+    uplink, multicast, cpu = (latents[name][:, ap, rank] for name in ("uplink", "multicast", "cpu"))
+    return _share(uplink), _share(multicast), torch.sigmoid(cpu)
 
 
-def global_action(latents: Latents, features: CommitteeFeatures) -> GlobalAction:
-    """Amounts from the draws of all managers.
+def global_shares(latents: Latents, features: CommitteeFeatures) -> tuple[Tensor, Tensor, Tensor]:
+    """(request share [env, I], multicast share [env, I, V], CPU fraction [env, I, V]) of the draws of all managers.
 
     Delegate v gets exp(spread + share_v) times max(sending need, reply need / exp(reply)) over the sum of sending needs: the
     reply may take exp(reply) times as long as a broadcast. Manager: exp(spread + manager), requests: exp(spread + request).
-    CPU fractions are exp(pace + speed_v), at most 1. A manager scores an AP by its appetite, plus 1 for one it likes; one that
-    does not serve scores lower than any that does.
+    CPU fractions are exp(pace + speed_v), at most 1.
     """
-    spread, serve = latents["spread"], latents["serve"]
+    spread = latents["spread"]
     need = torch.maximum(features.delegate[..., SEND], features.delegate[..., REPLY] - latents["reply"])
     shares = torch.cat([latents["manager"], (latents["share"] + need - features.delegates_need)[..., 1:]], dim=-1)
-    score = (latents["appetite"] + latents["bid"]).clamp(-LARGEST_SCORE, LARGEST_SCORE)
+    request = _share(spread + latents["request"])[..., 0]
+    return request, _share(spread + shares), (latents["pace"] + latents["speed"]).clamp(max=0.0).exp()
+
+
+def scores(latents: Latents) -> Tensor:
+    """What each manager would give for each AP [env, I, K]: its appetite, plus 1 for one it likes."""
+    return (latents["appetite"] + latents["bid"]).clamp(-LARGEST_SCORE, LARGEST_SCORE)
+
+
+def local_action(latents: Latents, layout: HeadLayout) -> LocalAction:
+    """The action of the draws, in double precision."""
+    return LocalAction(*map(_array, local_shares(_double(latents), layout)))
+
+
+def global_action(latents: Latents, features: CommitteeFeatures) -> GlobalAction:
+    """The action of the draws; a manager that does not serve scores lower than any that does."""
+    serve = latents["serve"]
+    request, multicast, cpu = global_shares(_double(latents), features)
     return GlobalAction(
-        preference=_array(score.where(serve > 0.5, -2.0 * LARGEST_SCORE)),
+        preference=_array(scores(latents).where(serve > 0.5, -2.0 * LARGEST_SCORE)),
         serve=_array(serve)[..., 0],
-        request=_share(_array(spread + latents["request"]))[..., 0],
-        multicast=_share(_array(spread + shares)),
-        cpu=np.minimum(np.exp(_array(latents["pace"] + latents["speed"])), 1.0),
+        request=_array(request),
+        multicast=_array(multicast),
+        cpu=_array(cpu),
     )
 
 
@@ -93,8 +103,12 @@ def best_latents(distribution: Hybrid) -> Latents:
     return latents
 
 
-def _share(log_share: Floats) -> Floats:
-    return np.exp(np.minimum(log_share, LARGEST_LOG_SHARE))
+def _share(log_share: Tensor) -> Tensor:
+    return log_share.clamp(max=LARGEST_LOG_SHARE).exp()
+
+
+def _double(latents: Latents) -> Latents:
+    return {name: values.double() for name, values in latents.items()}
 
 
 def _array(values: Tensor) -> NDArray[np.float64]:

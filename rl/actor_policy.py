@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from ..opt.errors import InputError
 from .actions import Action
 from .distributions import Hybrid
 from .features import committee_features, head_features
+from .mappo_settings import TeamSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
+from .saved_tensors import below
 from .teams import best_latents, global_action, local_action
 from .threads import one_thread
 
 
-class MappoPolicy:
+class ActorPolicy:
     """Acts on any observation of any size: networks are shared by heads, delegates and agents."""
 
     def __init__(self, local: LocalActor, global_: GlobalActor, device: torch.device) -> None:
@@ -36,3 +40,22 @@ class MappoPolicy:
                 raise InputError("is missing; a draw needs a torch generator", field="generator")
             chosen, chosen_global = local.sample(generator), global_.sample(generator)
         return Action(local_action(chosen, twin.local.layout), global_action(chosen_global, committees))
+
+
+def saved_policy(
+    local_team: TeamSettings, global_team: TeamSettings, tensors: Mapping[str, Tensor], progress: float = 1.0
+) -> ActorPolicy:
+    """The scheduler of a run's tensors (``local.actor.*``, ``global.actor.*``), on the CPU. RuntimeError or KeyError when they
+    do not fit. progress: where the schedule of the standard deviations stands; only draws depend on it."""
+    local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
+    local = LocalActor(_width("encoder.standardise", local_weights), local_team)
+    committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
+    global_ = GlobalActor((committee, delegate, access), global_team)
+    local.load_state_dict(local_weights)
+    global_.load_state_dict(global_weights)
+    local.spreads.progress = global_.spreads.progress = progress
+    return ActorPolicy(local, global_, torch.device("cpu"))
+
+
+def _width(scale: str, weights: Mapping[str, Tensor]) -> int:
+    return len(weights[f"{scale}.mean"])

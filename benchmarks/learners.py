@@ -1,0 +1,149 @@
+"""How close a learner comes to the certified bound in a given training time: scenarios x seeds, interquartile means.
+
+    python benchmarks/learners.py gradient --minutes 2
+    python benchmarks/learners.py mappo --minutes 2 --minutes 6 --sigma 0.2 --against certainty_equivalent
+    python benchmarks/learners.py gradient --minutes 2 --transfer plant
+
+A budget is CPU time of this process with one thread (busy neighbours do not count), the environment's steps included,
+evaluation not. Every budget is a run of its own, since schedules follow the run's length; how many updates fit is measured on
+the spot. Scenario: the system, its frozen evaluation epochs and their bounds. Seed: initial weights, draws and training epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import yaml
+
+from twingap.baselines.registry import make_baseline
+from twingap.opt.scenario import preset
+from twingap.rl.environment import Environment
+from twingap.rl.learners import find_learner, make_trainer
+from twingap.studies.frozen_epochs import FrozenEpochs, certify
+from twingap.studies.gap_statistics import episode_gaps, interquartile_mean, stratified_bootstrap
+from twingap.studies.scoring import score
+
+PARTS = ("local", "global", "sum")
+EPISODES, LENGTH = 20, 10
+# Updates that warm up and time a learner before its run is planned.
+PROBE = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Frozen epochs of one scenario with their bounds."""
+
+    epochs: FrozenEpochs
+    certificate: object
+
+    def gaps(self, policy, sigma: float, name: str) -> dict[str, np.ndarray]:
+        """Gap to the bound of every episode, by part."""
+        found = score(policy, self.epochs.environment(sigma), self.epochs, self.certificate, name)
+        known = self.certificate
+        parts = {
+            "local": (known.local_bound, found.local_utility, known.local_incumbent),
+            "global": (known.global_bound, found.global_utility, known.global_incumbent),
+        }
+        parts["sum"] = tuple(one + two for one, two in zip(parts["local"], parts["global"], strict=True))
+        return {part: episode_gaps(*numbers) for part, numbers in parts.items()}
+
+
+def judge(name: str, scenario: int) -> Judge:
+    epochs = FrozenEpochs(preset(name), scenario, EPISODES, LENGTH)
+    return Judge(epochs, certify(epochs, lambda _done, _total: None))
+
+
+def training_environment(name: str, scenario: int, seed: int, sigma: float, num_envs: int) -> Environment:
+    return Environment(preset(name), sigma=sigma, seed=10_007 * (seed + 1), num_envs=num_envs, system_seed=scenario)
+
+
+def seconds_per_update(options, settings) -> float:
+    trainer = make_trainer(options.learner, training_environment(*probe_of(options)), 0, settings)
+    marks = [time.process_time()]
+    for _ in range(PROBE):
+        trainer.update()
+        marks.append(time.process_time())
+    return float(np.median(np.diff(marks)[2:]))
+
+
+def probe_of(options):
+    return options.preset, options.scenarios[0], 0, options.sigma, options.num_envs
+
+
+def summary(by_scenario: list[list[np.ndarray]]) -> str:
+    """Interquartile mean over all episodes and its bootstrap interval, scenarios being strata, in percent."""
+    strata = [np.concatenate(seeds) for seeds in by_scenario]
+    low, high = stratified_bootstrap(strata, np.random.default_rng(0), 2000, 0.95)
+    mean = interquartile_mean(np.concatenate(strata))
+    return f"{100 * float(mean):6.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def row(label: str, updates: str, seconds: str, gaps: list[list[dict[str, np.ndarray]]]) -> None:
+    columns = [summary([[seed[part] for seed in scenario] for scenario in gaps]) for part in PARTS]
+    print(f"{label:34s}{updates:>8s}{seconds:>8s}" + "".join(f"{column:>24s}" for column in columns), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("learner")
+    parser.add_argument("--minutes", type=float, action="append", help="CPU time of one run; may be given several times")
+    parser.add_argument("--updates", type=int, action="append", help="instead of minutes: lengths of the runs")
+    parser.add_argument("--sigma", type=float, default=0.0)
+    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--transfer", help="evaluate on this preset, without retraining")
+    parser.add_argument("--scenarios", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--num-envs", type=int)
+    parser.add_argument("--settings", default="{}", help="fields of the learner's settings (YAML)")
+    parser.add_argument("--against", nargs="*", default=[], help="baselines to pair with")
+    options = parser.parse_args()
+    settings = yaml.safe_load(options.settings)
+    options.num_envs = options.num_envs or find_learner(options.learner).num_envs
+
+    judges = [judge(options.transfer or options.preset, scenario) for scenario in options.scenarios]
+    shown = options.transfer or options.preset
+    print(f"trained on {options.preset}, judged on {shown}: {EPISODES} episodes of {LENGTH} epochs per scenario")
+    print(f"scenarios {options.scenarios}, seeds {options.seeds}, sigma {options.sigma:g}, settings {json.dumps(settings)}")
+    print(f"{'gap to the certified bound, %':34s}{'updates':>8s}{'CPU s':>8s}" + "".join(f"{part:>24s}" for part in PARTS))
+
+    rivals: dict[str, list[list[dict[str, np.ndarray]]]] = {}
+    for name in options.against:
+        rivals[name] = []
+        for each in judges:
+            policy = make_baseline(name, each.epochs.environment(options.sigma), np.random.default_rng(0))
+            rivals[name].append([each.gaps(policy, options.sigma, name)] * len(options.seeds))
+        row(name, "", "", rivals[name])
+
+    runs = options.updates or [None] * len(options.minutes or [])
+    pace = None if options.updates else seconds_per_update(options, settings)
+    for length, minutes in zip(runs, options.minutes or [None] * len(runs), strict=True):
+        updates = length if length is not None else max(1, round(60.0 * minutes / pace))
+        gaps: list[list[dict[str, np.ndarray]]] = []
+        spent: list[float] = []
+        for scenario, each in zip(options.scenarios, judges, strict=True):
+            gaps.append([])
+            for seed in options.seeds:
+                env = training_environment(options.preset, scenario, seed, options.sigma, options.num_envs)
+                started = time.process_time()
+                trainer = make_trainer(options.learner, env, seed, settings | {"updates": updates})
+                while not trainer.finished:
+                    trainer.update()
+                spent.append(time.process_time() - started)
+                gaps[-1].append(each.gaps(trainer.policy, options.sigma, options.learner))
+                found = "  ".join(f"{part} {100 * float(interquartile_mean(gaps[-1][-1][part])):.2f}" for part in PARTS)
+                print(f"  scenario {scenario}, seed {seed}: {found}  ({spent[-1]:.0f} s)", flush=True)
+        row(options.learner, str(updates), f"{np.median(spent):.0f}", gaps)
+        for name, theirs in rivals.items():
+            differences = [
+                [{part: mine[part] - yours[part] for part in PARTS} for mine, yours in zip(ours, them, strict=True)]
+                for ours, them in zip(gaps, theirs, strict=True)
+            ]
+            row(f"  minus {name}, paired", "", "", differences)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Every number of a run of the gradient learner on one screen; validated, with the reason for each default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .settings import changed, is_count, is_positive, is_within, require
+
+
+@dataclass(frozen=True)
+class Anneal:
+    """A width that goes from start to end geometrically over the run; see ``differentiable.Smoothing``."""
+
+    start: float
+    end: float
+
+    def at(self, progress: float) -> float:
+        """The width at this point of the run, progress in [0, 1)."""
+        return self.start * (self.end / self.start) ** progress
+
+
+@dataclass(frozen=True)
+class GradientTeamSettings:
+    """Of one team."""
+
+    hidden: int = 64
+    learning_rate: float = 3e-3
+    """At the start; falls along a half cosine to ``final_learning_rate`` of it."""
+    final_learning_rate: float = 0.01
+    max_gradient_norm: float = 1.0
+    """Of the gradient of the utility per unit of the team's largest benefit."""
+
+
+@dataclass(frozen=True)
+class GradientSettings:
+    """Of a run, tuned for 64 environments of preset ``paper``."""
+
+    updates: int = 4000
+    level: Anneal = Anneal(0.3, 0.03)
+    """Width of a step of the floor in (11) [levels]."""
+    timeout: Anneal = Anneal(0.1, 0.02)
+    """Width of the step at the timeout, as a fraction of it."""
+    slowest: Anneal = Anneal(0.1, 0.01)
+    """How far behind the slowest link another still shares its gradient, as a fraction of its time."""
+    temperature: Anneal = Anneal(1.0, 0.1)
+    """Of the mixture of assignments; an AP that a manager likes adds 1 to its score."""
+    local: GradientTeamSettings = GradientTeamSettings()
+    global_: GradientTeamSettings = GradientTeamSettings()
+
+    def __post_init__(self) -> None:
+        require(is_count(self.updates), "updates", self.updates, "a whole number >= 1")
+        for name in ("level", "timeout", "slowest", "temperature"):
+            width: Anneal = getattr(self, name)
+            for end in ("start", "end"):
+                value = getattr(width, end)
+                require(is_within(value, 1e-6, 10.0), f"{name}.{end}", value, "a number from 1e-6 to 10")
+        for name in ("local", "global_"):
+            _check_team(getattr(self, name), name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> GradientSettings:
+        """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
+        return changed(cls(), data)
+
+
+def _check_team(team: GradientTeamSettings, prefix: str) -> None:
+    require(is_count(team.hidden), f"{prefix}.hidden", team.hidden, "a whole number >= 1")
+    for name in ("learning_rate", "max_gradient_norm"):
+        value = getattr(team, name)
+        require(is_positive(value), f"{prefix}.{name}", value, "a finite number > 0")
+    value = team.final_learning_rate
+    require(is_within(value, 0.0, 1.0), f"{prefix}.final_learning_rate", value, "a number from 0 to 1")

@@ -1,0 +1,178 @@
+"""The gradient learner: the networks of MAPPO, trained by gradient through the utility, under the same twin errors.
+
+The twin is a model that we own: in training the truth is known, the twin's view of it is what the networks read, and the
+utility (``differentiable``) of the projected decision (``relaxation``) is followed uphill. It says what the architecture can
+reach when no variance of exploration stands in the way. It is judged like every policy: by the environment, on decisions of its
+own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..opt.errors import InputError
+from .actions import Action
+from .actor_policy import ActorPolicy, saved_policy
+from .differentiable import Smoothing
+from .distributions import Hybrid, Latents
+from .environment import Environment
+from .features import committee_features, head_features
+from .gradient_settings import GradientSettings, GradientTeamSettings
+from .learners import LearnerEntry, TrainerState, UpdateRecord
+from .mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS
+from .networks import GlobalActor, LocalActor
+from .observation import Observation
+from .relaxation import mixed_assignment, projected_global_utility, projected_local_utility
+from .saved_tensors import below, optimiser_tensors, restore_optimiser
+from .teams import best_latents, global_action, global_networks, local_action, local_networks, scores
+from .threads import one_thread
+
+CPU = torch.device("cpu")
+
+
+class Climber:
+    """One team's actor and its optimiser."""
+
+    def __init__(self, actor: LocalActor | GlobalActor, settings: GradientTeamSettings) -> None:
+        self.actor, self.settings = actor, settings
+        self.optimiser = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate, fused=True)
+
+    def climb(self, utility: Tensor, progress: float) -> float:
+        """One step up the mean utility (in units of the largest benefit); the gradient's norm."""
+        settings = self.settings
+        low = settings.final_learning_rate
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.learning_rate * (low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * progress)))
+        self.optimiser.zero_grad(set_to_none=True)
+        (-utility.mean()).backward()
+        norm = nn.utils.clip_grad_norm_(self.actor.parameters(), settings.max_gradient_norm)
+        self.optimiser.step()
+        return float(norm)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, scales and the optimiser's moments, by name."""
+        found = {f"actor.{name}": tensor for name, tensor in self.actor.state_dict().items()}
+        found |= {f"optimiser.{name}": tensor for name, tensor in optimiser_tensors(self.optimiser).items()}
+        return found
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from ``tensors()``."""
+        self.actor.load_state_dict(below("actor", tensors))
+        restore_optimiser(self.optimiser, below("optimiser", tensors))
+
+
+class GradientTrainer:
+    """A run of the gradient learner. One update: one epoch of every environment, one step of each team."""
+
+    learner: ClassVar[str] = "gradient"
+
+    def __init__(self, env: Environment, settings: GradientSettings, seed: int) -> None:
+        if env.decoding != "projection":
+            raise InputError(f"is {env.decoding!r}; the gradient learner differentiates 'projection' only", field="decoding")
+        self.env, self.settings, self.seed = env, settings, seed
+        self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
+        self.observation: Observation = env.reset()
+        twin = self.observation.twin
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            local, _ = local_networks(head_features(twin.local, CPU), replace(LOCAL_DEFAULTS, hidden=settings.local.hidden))
+            team = replace(GLOBAL_DEFAULTS, hidden=settings.global_.hidden)
+            global_, _ = global_networks(committee_features(twin.global_, CPU), team)
+        self.local, self.global_ = Climber(local, settings.local), Climber(global_, settings.global_)
+        self._actors = local, global_
+
+    @property
+    def policy(self) -> ActorPolicy:
+        """Acts with the present weights (not a copy)."""
+        return ActorPolicy(*self._actors, CPU)
+
+    @property
+    def finished(self) -> bool:
+        """All updates done."""
+        return self.updates >= self.settings.updates
+
+    @one_thread()
+    def update(self) -> UpdateRecord:
+        """One step uphill for both teams on the present epoch, then on to the next one."""
+        started = time.perf_counter()
+        settings, env = self.settings, self.env
+        progress = self.updates / settings.updates
+        smoothing = Smoothing(*(width.at(progress) for width in (settings.level, settings.timeout, settings.slowest)))
+        twin, truth = self.observation.twin, env.truth
+        heads = head_features(twin.local, CPU)
+        committees = committee_features(twin.global_, CPU)
+        local, global_ = self._actors
+
+        chosen = local(heads)
+        utility = projected_local_utility(_locations(chosen), twin.local, truth.local, smoothing)
+        largest = truth.local.benefit * len(truth.local.layout.ap)
+        norm_local = self.local.climb(utility / largest, progress)
+
+        decided = global_(committees)
+        latents = _locations(decided)
+        log_serves = functional.logsigmoid(latents["serve"][..., 0])
+        likes = latents | {"bid": torch.sigmoid(latents["bid"])}
+        served = mixed_assignment(scores(likes), log_serves, truth.global_.capacity, settings.temperature.at(progress))
+        expected = projected_global_utility(
+            latents, committees, served, log_serves.exp(), twin.global_, truth.global_, smoothing
+        )
+        aps = truth.global_.sinr_access.shape[-1]
+        norm_global = self.global_.climb(expected / (truth.global_.benefit * aps), progress)
+
+        with torch.no_grad():
+            step = env.step(
+                Action(local_action(best_latents(chosen), twin.local.layout), global_action(best_latents(decided), committees))
+            )
+        self.observation = step.observation
+        self.updates += 1
+        self.agent_steps += step.reward_ap.size + step.reward_manager.size
+        self.seconds += time.perf_counter() - started
+        return UpdateRecord(
+            update=self.updates,
+            seconds=self.seconds,
+            agent_steps=self.agent_steps,
+            reward_local=float(step.reward_local.mean()),
+            reward_global=float(step.reward_global.mean()),
+            figures={
+                "local.smoothed_utility": float(utility.detach().mean()),
+                "local.gradient_norm": norm_local,
+                "global.smoothed_utility": float(expected.detach().mean()),
+                "global.gradient_norm": norm_global,
+                "global.serving": float(log_serves.detach().exp().mean()),
+            },
+        )
+
+    def state(self) -> TrainerState:
+        """All that the run's future depends on (a copy)."""
+        tensors = {f"local.{name}": tensor for name, tensor in self.local.tensors().items()}
+        tensors |= {f"global.{name}": tensor for name, tensor in self.global_.tensors().items()}
+        copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        return TrainerState(copies, self.env.state(), self.updates, self.seconds, self.agent_steps)
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from there: bit for bit as if never interrupted."""
+        self.local.restore(below("local", state.tensors))
+        self.global_.restore(below("global", state.tensors))
+        self.observation = self.env.restore(state.environment)
+        self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
+
+
+def _locations(distribution: Hybrid) -> Latents:
+    return {name: head.location for name, head in distribution.heads.items()}
+
+
+def policy_of(settings: GradientSettings, state: TrainerState) -> ActorPolicy:
+    """The scheduler of a saved run, on the CPU."""
+    local = replace(LOCAL_DEFAULTS, hidden=settings.local.hidden)
+    return saved_policy(local, replace(GLOBAL_DEFAULTS, hidden=settings.global_.hidden), state.tensors)
+
+
+LEARNER = LearnerEntry(settings=GradientSettings, trainer=GradientTrainer, policy=policy_of, num_envs=64)
