@@ -18,7 +18,8 @@ their u in falling order, and only such decisions need to be covered.
 
 Rounding. A term of the sum errs by a few units of 2^-53 of y b_j + pi low_j, the sum itself by J units of the total, an
 exponent A Q <= 745 where y is not 0 makes y wrong by 1.7e-13 of itself, and where i and s tau cancel by 4e-16 A (|i| + s l)
-more. (3e-13 + 2e-16 J + 5e-16 A (|i| + s l)) times all that is added or subtracted is put on top.
+more. (3e-13 + 2e-16 J + 5e-16 A (|i| + s l)) times all that is added or subtracted is put on top. With tau at r only y_r
+counts, 0 if r is infinite; where ``nobody_earns`` heads are worth exactly 0.
 """
 
 from __future__ import annotations
@@ -136,22 +137,37 @@ def leaf_bound(
     intercept, slope = (0.0, 0.0) if left <= 0.0 else delay_line(problem, left, touch)
     fade_left = math.exp(-decay * (intercept + slope * left))
     fade_right = math.exp(-decay * (intercept + slope * right)) if slope > 0.0 else fade_left
-    value, paid = all_values(problem, low, high, fade_left, price), price * need / right if need > 0.0 else 0.0
-    if fade_right < fade_left:
-        at_left, at_right = value, all_values(problem, low, high, fade_right, price)
-        value = at_right
-        rise = max((at_left - at_right) / (fade_left - fade_right), 0.0)
+    at_left, paid = all_values(problem, low, high, fade_left, price), price * need / right if need > 0.0 else 0.0
+    at_right = all_values(problem, low, high, fade_right, price) if fade_right < fade_left else at_left
+    extra, relative = (price - problem.spectrum_price) * problem.budget, 3e-13 + 2e-16 * low.size
+    relative += 5e-16 * decay * (abs(intercept) + slope * left)
+    total, boxes = problem.worth.sum(), price * low.sum()
+    gross = fade_right * total
+    if at_left <= at_right:
+        gross = 0.0 if nobody_earns(problem, low, high, fade_left, price) else fade_left * total
+    best = extra + at_right - paid + relative * (gross + extra + paid + boxes)
+    if fade_right < fade_left and at_right < at_left:
+        rise = (at_left - at_right) / (fade_left - fade_right)
         # rise exp(-A (i + s tau)) - pi M / tau, in T = tau
         time = best_time(rise * math.exp(-decay * intercept), decay * slope, price * need)
         inner = min(max(time, left), right)
         if inner < math.inf:
             there = at_right + rise * (math.exp(-decay * (intercept + slope * inner)) - fade_right)
-            if there - price * need / inner > value - paid:
-                value, paid = there, price * need / inner
-    extra = (price - problem.spectrum_price) * problem.budget
-    size = fade_left * problem.worth.sum() + extra + paid + price * low.sum()
-    value += extra - paid
-    return value + size * (3e-13 + 2e-16 * low.size + 5e-16 * decay * (abs(intercept) + slope * left))
+            paid = price * need / inner
+            best = max(best, extra + there - paid + relative * (fade_left * total + extra + paid + boxes))
+    return best
+
+
+@compiled
+def nobody_earns(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price: float) -> bool:
+    """Whether every head is worth exactly 0 at y = ``fade``: so it is if nobody earns anything at y (1 + 1e-9).
+
+    A head that is on at y has benefits of at least exp(-1) of what it could earn without uploading, and so earns 3e-10 of that
+    more at y (1 + 1e-9): far more than rounding can hide.
+    """
+    if low.any() or (high < math.inf).any():
+        return False
+    return all_values(problem, low, high, fade * (1.0 + 1e-9), price) == 0.0
 
 
 @compiled

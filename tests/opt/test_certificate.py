@@ -91,6 +91,17 @@ def test_edges_are_re_proved(certified, local):
     assert not failures(snapshot, *certified(snapshot, gap=1e-7))
 
 
+@pytest.mark.parametrize("preset", ["paper", "plant"])
+def test_where_nothing_pays_the_bound_is_exactly_zero(certified, preset):
+    # Per-link multicast needs more spectrum than 80 heads can earn back: everything off is best, and no slack is left.
+    for seed in range(4):
+        snapshot = twingap.draw(preset=preset, seed=seed, multicast="per_link")
+        solution, certificate = certified(snapshot, gap=1e-9)
+        assert solution.local == (0.0, 0.0)
+        assert certificate.local.bound == 0.0
+        assert not failures(snapshot, solution, certificate)
+
+
 def alike(subchannels):
     """Six equal heads of two APs, everything free of charge: the best decision serves some of them."""
     snapshot = twingap.draw(preset="tiny", seed=5)
@@ -357,7 +368,7 @@ def accepted(content, snapshot, solution):
 
 def strengthened(content, rng, part, attained):
     """Lower the claim of a part below what is attained, with all leaves and the whole in line: a lie in every place."""
-    false = attained - abs(attained) * 10.0 ** rng.uniform(-7.0, -0.5)
+    false = attained - max(abs(attained), 1.0) * 10.0 ** rng.uniform(-7.0, -0.5)  # a part may attain 0
     proof = content[part]
     proof["bound"] = false
     proof["bounds"] = [min(bound, false) for bound in proof["bounds"]]

@@ -9,6 +9,7 @@ from twingap.opt.local_equations import adaptation_time, queueing_time
 from twingap.opt.local_reduction import reduce_local
 from twingap.opt.solvers.decomposition.local_bound import bound_at, bound_cell
 from twingap.opt.solvers.decomposition.local_delay import delay_slope, edge, line_below, piece_edge, shared_delay
+from twingap.opt.solvers.decomposition.local_heads import heads_of
 
 FREE = 0.0, math.inf
 
@@ -62,35 +63,36 @@ def test_no_feasible_point_of_a_cell_beats_its_bound(random_local_part, seed):
     rng = np.random.default_rng(seed)
     part = random_local_part(rng)
     problem = reduce_local(part)
-    heads = len(problem.worth)
+    heads = heads_of(problem)
+    count = len(problem.worth)
     if problem.multicast_need <= 0.0:
         pytest.skip("no links: no interval of multicast times to test")
     least = problem.multicast_need / problem.budget
     left, right = least * np.exp(np.sort(rng.uniform(0.0, 4.0, 2)))
-    count = 400
-    tau = np.exp(rng.uniform(np.log(left), np.log(right), count))
+    points = 400
+    tau = np.exp(rng.uniform(np.log(left), np.log(right), points))
     tau[:3] = left, right * (1 - 1e-12), min(right, left * (1 + 1e-12))
-    share = rng.dirichlet(np.full(heads, 0.4), count) * (rng.random((count, heads)) < 0.8)
+    share = rng.dirichlet(np.full(count, 0.4), points) * (rng.random((points, count)) < 0.8)
     uplink = share * np.maximum(problem.budget - problem.multicast_need / tau, 0.0)[:, None]
-    cpu = problem.cpu_max * rng.uniform(0.05, 1.0, (count, heads))
+    cpu = problem.cpu_max * rng.uniform(0.05, 1.0, (points, count))
     with np.errstate(divide="ignore"):
         delay = np.where(problem.work > 0.0, problem.work / cpu, 0.0) + problem.need / uplink + delays(part, tau)[:, None]
     gain = problem.worth * np.exp(-problem.decay * delay)
     running = gain > problem.cpu_price * cpu
     value = np.where(running, gain - problem.cpu_price * cpu, 0.0).sum(axis=1)
     value -= problem.spectrum_price * (uplink.sum(axis=1) + problem.multicast_need / tau)
-    low, high = np.zeros(heads), np.full(heads, np.inf)
+    low, high = np.zeros(count), np.full(count, np.inf)
     boxed = rng.random() < 0.5
     if boxed:
-        j = rng.integers(heads)
+        j = rng.integers(count)
         low[j], high[j] = np.quantile(uplink[:, j], [0.2, 0.9])
     inside = np.all((uplink >= low) & (uplink <= high), axis=1)
     for touch in (left, math.sqrt(left * right)):
         line = line_below(problem, left, touch)
         for price in problem.spectrum_price + np.exp(rng.uniform(-6.0, 6.0, 6)):
-            bound, _, _, _ = bound_at(problem, low, high, left, right, *line, float(problem.worth.sum()), float(price))
+            bound, *_ = bound_at(problem, heads, low, high, left, right, *line, float(problem.worth.sum()), float(price))
             assert np.all(value[inside] <= bound)
-        proved = bound_cell(problem, low, high, left, right, *line, 0.0, -math.inf, 0.0, 1e-9)
+        proved = bound_cell(problem, heads, low, high, left, right, *line, 0.0, -math.inf, 0.0, 1e-9)
         assert np.all(value[inside] <= proved.bound)
-        beyond = bound_cell(problem, low, high, left, math.inf, *line, 0.0, -math.inf, 0.0, 1e-9)
+        beyond = bound_cell(problem, heads, low, high, left, math.inf, *line, 0.0, -math.inf, 0.0, 1e-9)
         assert beyond.bound >= proved.bound * (1 - 1e-8) - 1e-8

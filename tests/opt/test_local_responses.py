@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import lambertw
 
+from twingap.opt.local_reduction import reduce_local
+from twingap.opt.solvers.decomposition.local_heads import demand, heads_of, respond_all
 from twingap.opt.solvers.decomposition.response import (
+    ON_BELOW,
     best_response,
     boxed_response,
     concave_response,
@@ -86,6 +89,42 @@ def test_half_decay_time_is_lambert_w():
     q = np.concatenate([np.linspace(0.0, math.exp(-1.0) * (1 - 1e-9), 50), [1e-300, 1e-20, 1e-8]])
     found = np.array([half_decay_time(float(value)) for value in q])
     np.testing.assert_allclose(found, -lambertw(-q).real, rtol=1e-7, atol=0.0)
+
+
+def test_half_decay_time_is_exact_where_heads_can_be_on():
+    q = np.concatenate([np.linspace(0.0, ON_BELOW, 4001), 10.0 ** -np.arange(1.0, 300.0, 7.0)])
+    found = np.array([half_decay_time(float(value)) for value in q])
+    np.testing.assert_allclose(found, -lambertw(-q).real, rtol=3e-15, atol=0.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_passes_over_all_heads_are_the_single_heads_answers(random_local_part, seed):
+    rng = np.random.default_rng(seed)
+    problem = reduce_local(random_local_part(rng))
+    heads, count, nothing = heads_of(problem), len(problem.worth), np.zeros(0)
+    fade, price = float(rng.uniform(0.05, 1.0)), float(np.exp(rng.uniform(-5.0, 5.0)))
+
+    def head(j, faded):
+        return faded * problem.worth[j], problem.decay, problem.work[j], problem.cpu_max[j], problem.cpu_price, problem.need[j]
+
+    free = np.zeros(count), np.full(count, np.inf)
+    uplink, cpu = np.zeros(count), np.zeros(count)
+    value, total, pull = respond_all(problem, heads, *free, fade, price, uplink)
+    single = np.array([best_response(*head(j, fade), price)[:2] for j in range(count)])
+    np.testing.assert_allclose([value, total], single.sum(axis=0), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(uplink, single[:, 1], rtol=1e-12, atol=1e-12)
+    # The spectrum asked for falls by (u + pull)/(2 pi), heads that drop out apart.
+    step = 1e-6
+    more = respond_all(problem, heads, *free, fade, price * (1 - step), nothing)[1]
+    less = respond_all(problem, heads, *free, fade, price * (1 + step), nothing)[1]
+    np.testing.assert_allclose((more - less) / (2 * step), 0.5 * (total + pull), rtol=1e-5, atol=1e-9)
+    on, pins = rng.random(count) < 0.7, np.zeros(count)
+    pins[0] = 0.1
+    demand(problem, heads, on, pins, fade, price, uplink, cpu)
+    for j in range(1, count):
+        expected = concave_response(*head(j, fade), price) if on[j] else (0.0, 0.0)
+        np.testing.assert_allclose((uplink[j], cpu[j]), expected, rtol=1e-7)
+    assert (uplink[0], cpu[0]) == (0.1, served_value(*head(0, fade), 0.1)[1])
 
 
 def test_worthless_head_is_off():

@@ -20,6 +20,8 @@ Newton root err by that much), the sum over J heads at most J units of the gross
 not 0, which makes exp of it wrong by at most some 1e-13, and by A 2^-52 (|i| + s l) more where i and s tau cancel. Each bound
 is raised by (1e-12 + 4e-16 J + 1e-15 A (|i| + s l)) times all that was added up or subtracted: y_l sum b_j (which also pays
 for heads that rounding held off), p W, and pi times the spectrum used.
+With tau at r the chord is V(y_r) itself, and y_r takes the place of y_l: nothing is owed where r is infinite, nor where
+``all_off`` proves that no head can earn anything. So the bound of a part that is best left off is exactly 0.
 Cells are closed intervals and reach ``OVERLAP`` beyond their right end (``local_delay``).
 """
 
@@ -28,11 +30,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from ...arrays import Floats
 from ...compiled import compiled
 from ...local_reduction import ReducedLocal
 from .local_delay import OVERLAP
-from .response import LOCAL_BELOW, best_response, boxed_response, half_decay_time
+from .local_heads import Heads, respond_all
+from .response import LOCAL_BELOW, half_decay_time
 
 
 class CellBound(NamedTuple):
@@ -54,24 +59,9 @@ class CellBound(NamedTuple):
 
 
 @compiled
-def respond_all(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price: float) -> tuple[float, float]:
-    """(V, total uplink) of all heads at y = ``fade``; u in [low, high]."""
-    value, uplink = 0.0, 0.0
-    worth, work, need, cpu_max = problem.worth, problem.work, problem.need, problem.cpu_max
-    decay, cpu_price = problem.decay, problem.cpu_price
-    for j in range(worth.shape[0]):
-        if low[j] <= 0.0 and high[j] == math.inf:
-            v, u, _ = best_response(fade * worth[j], decay, work[j], cpu_max[j], cpu_price, need[j], price)
-        else:
-            v, u, _ = boxed_response(fade * worth[j], decay, work[j], cpu_max[j], cpu_price, need[j], price, low[j], high[j])
-        value += v
-        uplink += u
-    return value, uplink
-
-
-@compiled
 def bound_at(
     problem: ReducedLocal,
+    heads: Heads,
     low: Floats,
     high: Floats,
     left: float,
@@ -80,41 +70,69 @@ def bound_at(
     slope: float,
     total_worth: float,
     price: float,
-) -> tuple[float, float, float, float]:
-    """(bound, tau, spectrum used, slack in the bound) at one price pi > 0 of a cell [left, right] under a delay line."""
+) -> tuple[float, float, float, float, float]:
+    """(bound, tau, spectrum used, slack in the bound, how fast the spectrum used falls) at one price pi > 0 of a cell
+    [left, right] under a delay line. The last number only steers searches."""
     decay, need = problem.decay, problem.multicast_need
     fade_left = math.exp(-decay * (intercept + slope * left))
     fade_right = fade_left if slope <= 0.0 else math.exp(-decay * (intercept + slope * right))
-    value_left, used_left = respond_all(problem, low, high, fade_left, price)
-    tau, value, used, multicast = right, value_left, used_left, 0.0
-    if need > 0.0:
-        multicast = need / right
-    if fade_right < fade_left:
-        value_right, used_right = respond_all(problem, low, high, fade_right, price)
-        value, used = value_right, used_right
-        rise = (value_left - value_right) / (fade_left - fade_right)
-        if rise > 0.0:
-            scale = rise * math.exp(-decay * intercept)
-            rate = decay * slope
-            q = 0.5 * rate * math.sqrt(price * need / (rate * scale))
-            if q <= LOCAL_BELOW:
-                inner = min(max(2.0 * half_decay_time(q) / rate, left), right)
-                share = (math.exp(-decay * (intercept + slope * inner)) - fade_right) / (fade_left - fade_right)
-                share = min(max(share, 0.0), 1.0)
-                there = share * value_left + (1.0 - share) * value_right
-                if there - price * need / inner > value - price * multicast:
-                    tau, value, multicast = inner, there, need / inner
-                    used = share * used_left + (1.0 - share) * used_right
-    bound = (price - problem.spectrum_price) * problem.budget + value - price * multicast
     extra = price - problem.spectrum_price
-    slack = fade_left * total_worth + extra * problem.budget + price * (used + multicast)
-    slack *= 1e-12 + 4e-16 * problem.worth.shape[0] + 1e-15 * decay * (abs(intercept) + slope * left)
-    return bound + slack, tau, used + multicast, slack
+    relative = 1e-12 + 4e-16 * problem.worth.shape[0] + 1e-15 * decay * (abs(intercept) + slope * left)
+    nothing = np.zeros(0)
+    value_left, used_left, pull_left = respond_all(problem, heads, low, high, fade_left, price, nothing)
+    value_right, used_right, pull_right = value_left, used_left, pull_left
+    if fade_right < fade_left:
+        value_right, used_right, pull_right = 0.0, 0.0, 0.0
+        if fade_right > 0.0 or low.any():
+            value_right, used_right, pull_right = respond_all(problem, heads, low, high, fade_right, price, nothing)
+    fall, rise = fade_left - fade_right, value_left - value_right
+    gross = fade_right * total_worth
+    if rise <= 0.0:
+        # Nothing lies between that the left end could not earn, and a computed 0 may hide a little.
+        idle = value_left == 0.0 and used_left == 0.0 and all_off(problem, heads, low, high, fade_left, price)
+        gross = 0.0 if idle else fade_left * total_worth
+    multicast = need / right if need > 0.0 else 0.0
+    tau, used, steep = right, used_right + multicast, 0.5 * (used_right + pull_right) / price
+    slack = relative * (gross + extra * problem.budget + price * used)
+    bound = extra * problem.budget + value_right - price * multicast + slack
+    if rise > 0.0 and fall > 0.0:
+        rate, rise = decay * slope, rise / fall
+        q = 0.5 * rate * math.sqrt(price * need / (rate * rise * math.exp(-decay * intercept)))
+        if q <= LOCAL_BELOW:
+            root = 2.0 * half_decay_time(q) / rate
+            inner = min(max(root, left), right)
+            fade = math.exp(-decay * (intercept + slope * inner))
+            share = min(max((fade - fade_right) / fall, 0.0), 1.0)
+            multicast = need / inner
+            taken = share * used_left + (1.0 - share) * used_right + multicast
+            margin = relative * (fade_left * total_worth + extra * problem.budget + price * taken)
+            there = share * value_left + (1.0 - share) * value_right
+            there += extra * problem.budget - price * multicast + margin
+            if there > bound:
+                bound, tau, used, slack = there, inner, taken, margin
+                pull = share * (used_left + pull_left) + (1.0 - share) * (used_right + pull_right)
+                steep = 0.5 * pull / price
+                bend = 2.0 * price * need / inner**3 - rise * rate * rate * fade
+                if left < root < right and bend > 0.0:
+                    steep += (rate * fade * (used_left - used_right) / fall + need / inner**2) ** 2 / bend
+    return bound, tau, used, slack, steep
+
+
+@compiled
+def all_off(problem: ReducedLocal, heads: Heads, low: Floats, high: Floats, fade: float, price: float) -> bool:
+    """Whether no head can earn anything at y = ``fade``, proved by nobody being on at y (1 + 1e-9).
+
+    Who is on at y earns at least y b exp(-1) gross (b at f_max if the CPU is there), hence 3e-10 of that more at y (1 + 1e-9),
+    a hundred thousand times what rounding can hide. Each head is then worth exactly 0: no slack is owed for it.
+    """
+    value, used, _ = respond_all(problem, heads, low, high, fade * (1.0 + 1e-9), price, np.zeros(0))
+    return value == 0.0 and used == 0.0
 
 
 @compiled
 def bound_cell(
     problem: ReducedLocal,
+    heads: Heads,
     low: Floats,
     high: Floats,
     left: float,
@@ -126,12 +144,14 @@ def bound_cell(
     absolute: float,
     relative: float,
 ) -> CellBound:
-    """The least bound over prices, to ``absolute`` plus ``relative`` of itself; stops early once it is ``enough`` or less.
+    """The least bound over prices, to ``absolute`` plus ``relative`` of itself; stops early once it is ``enough`` or less,
+    or once it is clear that it will not be and that a better price would hardly matter to a cell that is yet to be cut in time.
 
-    The bound is convex in the price: its tangents at the two ends of the bracket meet below its minimum, which says when to
-    stop. Between, the price moves as if the spectrum used were a power of it (exact for one head far from its ends), and by
-    the meeting point of the tangents where that stalls, as at a kink.
+    The bound is convex in the price, with slope W - spectrum used: Newton's method as if that were a power of the price, and
+    half its step squared times the curvature says what is left to gain. Where heads jump, Newton fails; there tangents
+    at the two ends of a bracket meet below the minimum, which says when to stop, and where they meet is tried every third time.
     """
+    wide = right > 1.001 * left
     right = right * (1.0 + OVERLAP)
     floor, budget = problem.spectrum_price, problem.budget
     total_worth = problem.worth.sum()
@@ -141,9 +161,8 @@ def bound_cell(
     if price <= 0.0:
         price = max(total_worth, 1e-300) / budget
     best, best_price, best_tau, best_slack = math.inf, price, left, 0.0
-    beyond = 1e-2  # how far a step to bracket the minimum goes beyond the estimate (shares fall like the root of the price)
     for step in range(100):
-        bound, tau, used, slack = bound_at(problem, low, high, left, right, intercept, slope, total_worth, price)
+        bound, tau, used, slack, steep = bound_at(problem, heads, low, high, left, right, intercept, slope, total_worth, price)
         if bound < best:
             best, best_price, best_tau, best_slack = bound, price, tau, slack
         if used > budget:
@@ -155,16 +174,24 @@ def bound_cell(
         if best <= enough or price_high <= price_low:
             break
         precision = absolute + relative * abs(best)
+        aim = -1.0
+        if 0.0 < used < math.inf and steep > 0.0:
+            gain = 0.5 * (budget - used) ** 2 / steep
+            spare = 0.2 * precision
+            if wide and enough > -math.inf and abs(budget - used) <= 1e-2 * budget:
+                spare = max(spare, 0.01 * (bound - 2.0 * gain - enough))
+            if gain <= spare:
+                price_low, price_high, tau_low, tau_high = price, price, tau, tau
+                break
+            aim = price * min(max((used / budget) ** (used / (steep * price)), 1e-3), 1e3)
         if used_low == math.inf:
             # No price below the minimum met yet: the tangent at price_high bounds what is left down to the floor.
             if (price_high - floor) * (budget - used_high) <= precision:
                 price_low, tau_low = price_high, tau_high
                 break
-            price = max(price_high * min(max((used_high / budget) ** 2, 1e-3), 1.0) * (1.0 - min(beyond, 0.9)), floor)
-            beyond *= 8.0
+            price = max(aim if 0.0 < aim < price_high else 0.1 * price_high, floor)
         elif price_high == math.inf:
-            price = price_low * min((used_low / budget) ** 2, 1e3) * (1.0 + beyond)
-            beyond *= 8.0
+            price = aim if aim > price_low else 10.0 * price_low
         else:
             meet = (bound_high - bound_low + (used_low - budget) * -price_low + (used_high - budget) * price_high) / (
                 used_high - used_low
@@ -173,11 +200,7 @@ def bound_cell(
             below = bound_low - (used_low - budget) * (meet - price_low)
             if best - below <= precision or price_high - price_low <= 4e-16 * price_high:
                 break
-            power = -1.0
-            if used_high > 0.0 and step % 3 != 2:
-                steepness = math.log(used_low / used_high) / math.log(price_high / price_low)
-                power = price_low * (used_low / budget) ** (1.0 / steepness)
-            price = power if price_low < power < price_high else meet
+            price = aim if step % 3 != 2 and price_low < aim < price_high else meet
             if not price_low < price < price_high:
                 price = 0.5 * (price_low + price_high)
                 if not price_low < price < price_high:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 import numpy as np
@@ -25,6 +26,7 @@ from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from .local_bound import CellBound, bound_at, bound_cell
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
+from .local_heads import heads_of
 from .local_primal import Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
 from .proof_tree import ProofTree, local_proof
@@ -83,12 +85,19 @@ class _Search:
         self.value, self.tau, self.uplink, self.cpu = 0.0, math.inf, np.zeros(heads), np.zeros(heads)
         self.closed = 0.0  # everything off is worth 0 and is in no cell
         self.open: list[tuple[float, int, Cell]] = []
-        self.twins = _twins(problem)
+        self.heads = heads_of(problem)
         self.cells = 0
         self.tree = ProofTree()
         self.roots: tuple[int, ...] = ()  # of the tree: one, or none when nobody can earn anything
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"bounding": 0.0, "primal": 0.0}
+
+    @cached_property
+    def twins(self) -> Integers:
+        """A label per head, the same for heads that are equal in every number; [J]."""
+        problem = self.problem
+        rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max], axis=1)
+        return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
     @property
     def bound(self) -> float:
@@ -152,7 +161,7 @@ class _Search:
         """Bound of a cell with the delay replaced by the line that touches it at ``touch``."""
         line, slope = line_below(self.problem, left, touch) if left > 0.0 else (0.0, 0.0)
         precision = (0.05 * self.absolute, 0.05 * self.relative + 1e-14)
-        return bound_cell(self.problem, low, high, left, right, line, slope, price, self.target, *precision)
+        return bound_cell(self.problem, self.heads, low, high, left, right, line, slope, price, self.target, *precision)
 
     def improve(self, cell: Cell) -> None:
         """Decisions near the relaxed answer of a cell: the head in between on, off, or just there."""
@@ -165,7 +174,7 @@ class _Search:
         on, j = rounding.on | (cell.low > 0.0), rounding.head
         free = np.zeros(len(on))
         self.attempt(cell, tau, on, free)
-        if j >= 0:
+        if j >= 0 and cell.proved.bound > self.target:
             other = on.copy()
             other[j] = not other[j]
             self.attempt(cell, tau, other, free)
@@ -177,14 +186,16 @@ class _Search:
     def attempt(self, cell: Cell, tau: float, on: Booleans, pins: Floats, head: int = -1) -> None:
         """Allocate to ``on`` (shares in ``pins`` given); if it may beat the decision held, tune it and keep the better."""
         problem, proved = self.problem, cell.proved
-        found = allocate(problem, on, pins, tau, proved.price)
+        heads = self.heads
+        found = allocate(problem, heads, on, pins, tau, proved.price)
         left, right = self.piece(tau)
         one_piece = left <= cell.left * (1.0 + STEP_BACK) and cell.right * (1.0 - 2.0 * STEP_BACK) <= right
         if one_piece and found.value > self.value - 0.5 * (proved.bound - self.value):
             if head >= 0 and pins[head] > 0.0:
                 pins = pins.copy()
-                found = tune_share(problem, on, pins, head, 0.0, min(2.0 * pins[head], problem.budget), found)
-            found = tune(problem, on, pins, left, right, tau, found.price, 30)
+                found = tune_share(problem, heads, on, pins, head, 0.0, min(2.0 * pins[head], problem.budget), found)
+            accuracy = 0.01 * (self.target - self.value)
+            found = tune(problem, heads, on, pins, left, right, found, accuracy)
         if found.value > self.value:
             self.value, self.tau, self.uplink, self.cpu = found.value, found.tau, found.uplink, found.cpu
             self.trace.append((self.deadline.elapsed, self.value, max(self.bound, proved.bound)))
@@ -214,7 +225,9 @@ class _Search:
         """A mix of the answers at the two prices around the relaxation's, at these two multicast times."""
         proved = cell.proved
         price_low = proved.price_low if proved.price_low > 0.0 else proved.price_high
-        return round_prices(self.problem, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high, least_jump)
+        return round_prices(
+            self.problem, self.heads, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high, least_jump
+        )
 
     def branch(self, cell: Cell) -> None:
         """Cut a cell where its relaxation is weakest: at a piece of the delay, in tau, or in one head's share."""
@@ -245,8 +258,9 @@ class _Search:
     def time_error(self, cell: Cell) -> float:
         """How much of a cell's bound is due to its width in tau: bound minus the bound at its answer's tau alone."""
         tau = max(cell.left, min(cell.proved.tau, cell.right * (1.0 - STEP_BACK)))
-        exact, _, _, _ = bound_at(
+        exact, _, _, _, _ = bound_at(
             self.problem,
+            self.heads,
             cell.low,
             cell.high,
             tau,
@@ -285,9 +299,3 @@ class _Search:
         below = self.consider(cell.left, cell.right, cell.low, less, cell.proved)
         above = self.consider(cell.left, cell.right, more, cell.high, cell.proved)
         self.tree.cut(cell.number, SHARE_CUT, j, share, below, above)
-
-
-def _twins(problem: ReducedLocal) -> Integers:
-    """A label per head, the same for heads that are equal in every number; [J]."""
-    rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max], axis=1)
-    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

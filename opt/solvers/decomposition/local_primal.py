@@ -18,10 +18,13 @@ from ...arrays import Booleans, Floats
 from ...compiled import compiled
 from ...local_reduction import ReducedLocal
 from .local_delay import delay_slope, shared_delay
-from .response import best_response, boxed_response, concave_response, served_value
+from .local_heads import Heads, demand, respond_all
+from .response import served_value
 
 # Relative distance that the two prices of a rounding keep from the relaxation's.
 APART = 1e-7
+# Share of the budget that an allocation may leave unused: worth at most that much of price times budget.
+UNUSED = 1e-10
 
 
 class Allocation(NamedTuple):
@@ -36,97 +39,79 @@ class Allocation(NamedTuple):
 
 
 @compiled
-def demand(problem: ReducedLocal, on: Booleans, pins: Floats, fade: float, price: float, uplink: Floats, cpu: Floats) -> float:
-    """Fill u and f: a pinned head keeps its share, the others in ``on`` take their concave side at ``price``; the sum of u.
-
-    Heads without a maximum there get 0.
-    """
-    total = 0.0
-    for j in range(on.shape[0]):
-        uplink[j], cpu[j] = 0.0, 0.0
-        worth, work, top, need = fade * problem.worth[j], problem.work[j], problem.cpu_max[j], problem.need[j]
-        if pins[j] > 0.0:
-            _, cpu[j] = served_value(worth, problem.decay, work, top, problem.cpu_price, need, pins[j])
-            uplink[j] = pins[j]
-        elif on[j]:
-            uplink[j], cpu[j] = concave_response(worth, problem.decay, work, top, problem.cpu_price, need, price)
-        total += uplink[j]
-    return total
-
-
-@compiled
 def earned(problem: ReducedLocal, fade: float, uplink: Floats, cpu: Floats) -> tuple[float, float]:
     """(benefits minus costs of all heads, benefits); multicast not counted."""
     value, benefit = 0.0, 0.0
+    worth, need, work, decay = problem.worth, problem.need, problem.work, problem.decay
     for j in range(uplink.shape[0]):
         if uplink[j] > 0.0:
-            delay = problem.need[j] / uplink[j]
-            if problem.work[j] > 0.0:
-                delay += problem.work[j] / cpu[j] if cpu[j] > 0.0 else math.inf
-            gain = fade * problem.worth[j] * math.exp(-problem.decay * delay)
+            delay = need[j] / uplink[j]
+            if work[j] > 0.0:
+                delay += work[j] / cpu[j] if cpu[j] > 0.0 else math.inf
+            gain = fade * worth[j] * math.exp(-decay * delay)
             benefit += gain
             value += gain - problem.spectrum_price * uplink[j] - problem.cpu_price * cpu[j]
     return value, benefit
 
 
 @compiled
-def allocate(problem: ReducedLocal, on: Booleans, pins: Floats, tau: float, price: float) -> Allocation:
+def allocate(problem: ReducedLocal, heads: Heads, on: Booleans, pins: Floats, tau: float, price: float) -> Allocation:
     """Best concave-side allocation to the heads ``on`` at ``tau``; heads for which the budget is too small drop out.
 
     ``pins`` [J]: shares that are given (0: not given).
 
-    The price is bracketed and interpolated as a power law of the spectrum used; a bracket that closes on a jump shows which
-    heads have no maximum any more at that scarcity, and they are left out.
+    The price is found by Newton's method as if the spectrum used were a power of it, inside a bracket; a bracket that closes on
+    a jump shows which heads have no maximum any more at that scarcity, and they are left out.
     """
-    heads = on.shape[0]
-    uplink, cpu = np.zeros(heads), np.zeros(heads)
+    count = on.shape[0]
+    uplink, cpu, nothing = np.zeros(count), np.zeros(count), np.zeros(0)
     room = problem.budget - (problem.multicast_need / tau if problem.multicast_need > 0.0 else 0.0)
     fade = math.exp(-problem.decay * shared_delay(problem, tau))
-    if room <= 0.0 or pins.sum() > room * (1.0 + 1e-12) or fade <= 0.0:
-        return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
     pinned = pins.sum()
+    if room <= 0.0 or pinned > room * (1.0 + 1e-12) or fade <= 0.0:
+        return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
     floor = problem.spectrum_price
     active = on.copy()
     price = max(price, floor)
     if price <= 0.0:
         price = max(problem.worth.sum(), 1e-300) / problem.budget
-    for _ in range(heads + 1):
-        low, high, used_low, used_high = floor, math.inf, math.inf, 0.0
-        beyond = 1e-4
+    aimed = room * (1.0 - 0.3 * UNUSED)
+    for _ in range(count + 1):
+        low, high = floor, math.inf
         for step in range(200):
-            used = demand(problem, active, pins, fade, price, uplink, cpu)
+            used, pulls = demand(problem, heads, active, pins, fade, price, nothing, nothing)
             if used > room:
-                low, used_low = price, used
+                low = price
             else:
-                high, used_high = price, used
-                if price <= floor or used >= room * (1.0 - 1e-10) or used <= pinned:
+                high = price
+                if price <= floor or used >= room * (1.0 - UNUSED) or used <= pinned:
                     break
-            # Shares fall about like the root of the price; overshoot a little, more each time, to bracket it.
-            if used_low == math.inf:
-                price = max(high * min(max((used_high / room) ** 2, 1e-3), 1.0) * (1.0 - min(beyond, 0.9)), floor)
-                beyond *= 8.0
-            elif high == math.inf:
-                price = low * min((used_low / room) ** 2, 1e3) * (1.0 + beyond)
-                beyond *= 8.0
+            if high < math.inf and high - low <= 1e-15 * high:
+                break
+            # d ln u / d ln price of the free heads, from their answers.
+            free = used - pinned
+            steepness = 0.5 * (free + pulls) / free
+            aim = price * min(max((free / max(aimed - pinned, 1e-12 * room)) ** (1.0 / steepness), 1e-3), 1e3)
+            if high == math.inf:
+                price = aim if aim > low else 2.0 * low
+            elif low <= floor and used <= room:
+                price = max(min(aim, high * (1.0 - 1e-12)), floor)
+            elif step % 4 != 3 and low < aim < high:
+                price = aim
             else:
-                if high - low <= 1e-15 * high:
-                    break
-                power = -1.0
-                if used_high > 0.0 and step % 4 != 3:
-                    power = low * (used_low / room) ** (math.log(high / low) / math.log(used_low / used_high))
-                price = power if low < power < high else math.sqrt(low * high)
+                price = math.sqrt(low * high) if low > 0.0 else 0.5 * high
                 if not low < price < high:
                     break
         if high == math.inf:
             return Allocation(-math.inf, tau, price, 0.0, uplink, cpu)
         price = high
-        used = demand(problem, active, pins, fade, price, uplink, cpu)
+        demand(problem, heads, active, pins, fade, price, uplink, cpu)
         dropped = False
-        for j in range(heads):
+        for j in range(count):
             if active[j] and uplink[j] <= 0.0:
                 active[j] = False
                 dropped = True
-        if not dropped or used <= pinned:
+        if not dropped or uplink.sum() <= pinned:
             break
     value, benefit = earned(problem, fade, uplink, cpu)
     if problem.multicast_need > 0.0:
@@ -137,26 +122,28 @@ def allocate(problem: ReducedLocal, on: Booleans, pins: Floats, tau: float, pric
 @compiled
 def tune(
     problem: ReducedLocal,
+    heads: Heads,
     on: Booleans,
     pins: Floats,
     left: float,
     right: float,
-    tau: float,
-    price: float,
-    steps: int,
+    start: Allocation,
+    accuracy: float,
 ) -> Allocation:
-    """Best allocation to ``on`` over tau in [left, right], one piece of Q, from ``tau`` on, by the sign of the derivative."""
-    best = allocate(problem, on, pins, tau, price)
+    """Best allocation to ``on`` over tau in [left, right], one piece of Q, from that of ``start`` on, by the sign of the
+    derivative, until about ``accuracy`` of utility is left to gain."""
+    best = start
     if problem.multicast_need <= 0.0 or best.value == -math.inf:
         return best
     low, high = math.log(left), math.log(right)
     slope_low, slope_high = math.nan, math.nan
     last = best
-    for step in range(steps):
+    for step in range(30):
         gain = last.price * problem.multicast_need / last.tau
         loss = problem.decay * delay_slope(problem, last.tau) * last.tau * last.benefit
         slope, here = gain - loss, math.log(last.tau)
-        if abs(slope) <= 1e-7 * (gain + loss):
+        # The second derivative in ln tau is about gain + loss.
+        if slope * slope <= accuracy * (gain + loss) or abs(slope) <= 1e-7 * (gain + loss):
             break
         if slope > 0.0:
             low, slope_low = here, slope
@@ -176,11 +163,11 @@ def tune(
         aimed = min(max(math.exp(aim), left), right)
         if aimed == last.tau:
             break
-        last = allocate(problem, on, pins, aimed, last.price)
+        last = allocate(problem, heads, on, pins, aimed, last.price)
         if last.value == -math.inf:
             # Too little room left of here: the multicast takes it.
             low, slope_low = aim, math.nan
-            last = allocate(problem, on, pins, math.exp(0.5 * (aim + high)), best.price)
+            last = allocate(problem, heads, on, pins, math.exp(0.5 * (aim + high)), best.price)
             if last.value == -math.inf:
                 break
         if last.value > best.value:
@@ -202,7 +189,7 @@ def share_slope(problem: ReducedLocal, j: int, answer: Allocation) -> float:
 
 @compiled
 def tune_share(
-    problem: ReducedLocal, on: Booleans, pins: Floats, j: int, lowest: float, highest: float, start: Allocation
+    problem: ReducedLocal, heads: Heads, on: Booleans, pins: Floats, j: int, lowest: float, highest: float, start: Allocation
 ) -> Allocation:
     """Best allocation over the pinned share of head j in [lowest, highest] at the tau of ``start``, near its share there.
 
@@ -234,27 +221,11 @@ def tune_share(
         else:
             aim = low + (high - low) * slope_low / (slope_low - slope_high)
         pins[j] = aim
-        last = allocate(problem, on, pins, start.tau, start.price)
+        last = allocate(problem, heads, on, pins, start.tau, start.price)
         if last.value > best.value:
             best = last
     pins[j] = best.uplink[j]
     return best
-
-
-@compiled
-def willing(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price: float, uplink: Floats) -> float:
-    """Fill the heads' best u in their boxes at ``price``; their sum."""
-    total = 0.0
-    for j in range(low.shape[0]):
-        worth = fade * problem.worth[j]
-        work, top, need = problem.work[j], problem.cpu_max[j], problem.need[j]
-        if low[j] <= 0.0 and high[j] == math.inf:
-            _, u, _ = best_response(worth, problem.decay, work, top, problem.cpu_price, need, price)
-        else:
-            _, u, _ = boxed_response(worth, problem.decay, work, top, problem.cpu_price, need, price, low[j], high[j])
-        uplink[j] = u
-        total += u
-    return total
 
 
 class Rounding(NamedTuple):
@@ -278,6 +249,7 @@ class Rounding(NamedTuple):
 @compiled
 def round_prices(
     problem: ReducedLocal,
+    heads: Heads,
     low: Floats,
     high: Floats,
     price_low: float,
@@ -292,12 +264,12 @@ def round_prices(
     ``tau_low`` and off at ``tau_high``. The prices are moved apart by a hair, since those at which heads jump depend on tau,
     which may be off by one.
     """
-    heads = low.shape[0]
+    count = low.shape[0]
     fade_low = math.exp(-problem.decay * shared_delay(problem, tau_low))
     fade_high = math.exp(-problem.decay * shared_delay(problem, tau_high))
-    many, few = np.zeros(heads), np.zeros(heads)
-    above = willing(problem, low, high, fade_low, price_low * (1.0 - APART), many)
-    below = willing(problem, low, high, fade_high, price_high * (1.0 + APART), few)
+    many, few = np.zeros(count), np.zeros(count)
+    _, above, _ = respond_all(problem, heads, low, high, fade_low, price_low * (1.0 - APART), many)
+    _, below, _ = respond_all(problem, heads, low, high, fade_high, price_high * (1.0 + APART), few)
     tau, room, fade = tau_high, problem.budget - below, fade_high
     if problem.multicast_need > 0.0:
         air_low, air_high = problem.multicast_need / tau_low, problem.multicast_need / tau_high
@@ -310,7 +282,7 @@ def round_prices(
             fade = math.exp(-problem.decay * shared_delay(problem, tau))
     on = few > 0.0
     pins = np.where((few > 0.0) & ((few == low) | (few == high)), few, 0.0)
-    for j in range(heads):
+    for j in range(count):
         extra = many[j] - few[j]
         if extra <= least_jump * many[j] or many[j] == math.inf:
             continue

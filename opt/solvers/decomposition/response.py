@@ -26,9 +26,18 @@ LOCAL_BELOW = math.exp(-1.0)
 def half_decay_time(q: float) -> float:
     """x in [0, 1] with x exp(-x) = q, for 0 <= q <= 1/e (the principal branch: -W_0(-q)).
 
-    Newton on the concave x - q exp(x) from a truncated series, which lies below the root: iterates grow towards it and
-    never pass it in exact arithmetic, so values computed from x are upper bounds up to rounding.
+    Up to ON_BELOW, where heads can be on: a rational approximation of x/q (relative error 3.3e-7, fitted and tested), then one
+    step of Halley's method, whose error is at most half the cube of that. Beyond: Newton on the concave x - q exp(x) from a
+    truncated series, which lies below the root, so that iterates grow towards it. Either way x errs by a few units of
+    2^-53, which the slack of those who use it covers.
     """
+    if q < ON_BELOW:
+        above = 1.0000003265891455 + q * (-4.234846294558538 + q * (4.629297934892195 - q * 0.6899396542787315))
+        below = 1.0 + q * (-5.234793121089659 + q * (8.36260328885987 - q * 3.8520800977806116))
+        x = q * above / below
+        grown = q * math.exp(x)
+        error, slope = x - grown, 1.0 - grown
+        return x - error * slope / (slope * slope + 0.5 * error * grown)
     x = q * (1.0 + q * (1.0 + q * (1.5 + q * (8.0 / 3.0))))
     if x > 1.0:
         x = 1.0
