@@ -22,6 +22,8 @@ GROUP = "twingap.baselines"
 BASELINES: dict[str, str] = {
     "oracle": "twingap.baselines.oracle:make",
     "certainty_equivalent": "twingap.baselines.certainty_equivalent:make",
+    "posterior": "twingap.baselines.posterior:make",
+    "robust": "twingap.baselines.robust:make",
     "static": "twingap.baselines.static:make",
     "random_access": "twingap.baselines.random_access:make",
     "fixed_cpu": "twingap.baselines.fixed_cpu:make",

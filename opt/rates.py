@@ -11,6 +11,8 @@ from .arrays import Floats
 
 # A job that needs more than this many seconds is never done (model section 2: nothing to serve with means never).
 NEVER = 1e12
+# 2 to the power of more would not be a number; 3000 dB.
+LARGEST_EFFICIENCY = 1000.0
 
 
 def spectral_efficiency(sinr: NDArray[np.floating[Any]]) -> Floats:
@@ -25,3 +27,8 @@ def seconds(amount: Floats | float, rate: Floats) -> Floats:
     """
     amount, rate = np.broadcast_arrays(np.asarray(amount, dtype=np.float64), np.asarray(rate, dtype=np.float64))
     return np.divide(amount, rate, out=np.full(rate.shape, np.inf), where=rate > amount / NEVER)
+
+
+def sinr_of(efficiency: NDArray[np.floating[Any]]) -> Floats:
+    """2^efficiency - 1: the linear SINR at which a link carries ``efficiency`` bit/s/Hz, inverse of (2)."""
+    return np.expm1(np.log(2.0) * np.minimum(efficiency, LARGEST_EFFICIENCY))
