@@ -28,6 +28,7 @@ from .arrays import Booleans, Floats, Integers, floats, integers
 from .decision import GlobalDecision
 from .rates import spectral_efficiency
 from .snapshot import GlobalPart
+from .useful_budget import useful_budget
 
 # CPU of a delegate without cycles, as a fraction of its capacity: it must run to be done (a / 0 is never), at no cost.
 IDLING = 1e-15
@@ -46,6 +47,12 @@ class CommitteeNeeds:
     reply: Floats
     cycles: Floats
     fastest: Floats
+
+
+def useful_subchannels(part: GlobalPart) -> float:
+    """Budget of C5 as far as it can matter (``useful_budget``): per AP served, a committee earns at most B and pays once."""
+    worth = len(part.block_bits) * float(part.benefit)
+    return useful_budget(float(part.subchannels_max), worth, float(part.spectrum_cost) * float(part.subchannel_hz))
 
 
 def request_needs(part: GlobalPart) -> Floats:

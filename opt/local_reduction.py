@@ -25,6 +25,7 @@ from .decision import LocalDecision
 from .local_equations import confirmation_time, training_work
 from .rates import NEVER, spectral_efficiency
 from .snapshot import LocalPart
+from .useful_budget import useful_budget
 
 
 class ReducedLocal(NamedTuple):
@@ -32,7 +33,8 @@ class ReducedLocal(NamedTuple):
 
     worth [J]: B exp(-A c_j), what head j earns if everything but its confirmation were instant (0: it can never be on).
     work [J]: a_j [cycles]. need [J]: d_j [subchannel seconds]. cpu_max [J]: f_max_j [cycles/s].
-    decay: A [1/s]. cpu_price: z [per cycle/s]. spectrum_price: p_0 [per subchannel]. budget: W [subchannels].
+    decay: A [1/s]. cpu_price: z [per cycle/s]. spectrum_price: p_0 [per subchannel]. budget: W [subchannels], as
+    far as it can matter (``useful_budget``).
     multicast_need: M [subchannel seconds]. queue_slope: iota. queue_relief: H/(2 lambda) [s]. load_rate: 2 lambda [1/s].
     stepped: whether the adaptation level is floored.
     """
@@ -73,6 +75,7 @@ def reduce_local(part: LocalPart) -> ReducedLocal:
     need = np.divide(part.upload_bits, rate, out=np.ones(rate.shape), where=reachable)
     worth = np.where(reachable, part.benefit * np.exp(-part.decay * confirmation_time(part)), 0.0)
     roots = np.sqrt(multicast_needs(part))
+    price = float(part.spectrum_cost * part.subchannel_hz)
     return ReducedLocal(
         worth=worth,
         work=training_work(part),
@@ -80,8 +83,8 @@ def reduce_local(part: LocalPart) -> ReducedLocal:
         cpu_max=np.array(part.cpu_max_hz, dtype=np.float64),
         decay=float(part.decay),
         cpu_price=float(part.cpu_cost),
-        spectrum_price=float(part.spectrum_cost * part.subchannel_hz),
-        budget=float(part.subchannels_max),
+        spectrum_price=price,
+        budget=useful_budget(float(part.subchannels_max), float(worth.sum()), price),
         multicast_need=float(roots.sum() ** 2 / len(roots)),
         queue_slope=float(part.cache_multiplier),
         queue_relief=float(part.multicast_batch / (2.0 * part.arrival_rate)),

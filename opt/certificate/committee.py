@@ -18,7 +18,7 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..global_equations import TIMEOUT_TOLERANCE
-from ..global_reduction import committee_needs
+from ..global_reduction import committee_needs, useful_subchannels
 from ..snapshot import GlobalPart
 from .communication import CHEAPEST, DEAREST, DELAY, ROOT, SPECTRUM, rows_capped, rows_until_timeout
 from .stationary import best_time, best_value
@@ -59,7 +59,7 @@ def committees_of(part: GlobalPart) -> Committees:
     for i, its in enumerate(curves):
         rows[i, : len(its)] = its
     return Committees(
-        budget=float(part.subchannels_max),
+        budget=useful_subchannels(part),
         benefit=float(part.benefit),
         decay=float(part.decay),
         spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),

@@ -246,7 +246,7 @@ class LocalTree:
         shares *= min(1.0, left * (1.0 - 1e-13) / max(float(shares.sum()), 1e-300))
         uplink, cpu = np.zeros(part.layout.ap.size), np.zeros(part.layout.ap.size)
         heads = n.heads
-        uplink[heads] = shares * part.subchannels_max
+        uplink[heads] = shares * self.reduced.budget
         cpu[heads] = np.where(on, np.clip(values["cpu"], 0.0, 1.0), 0.0) * part.cpu_max_hz[heads]
         decision = recover_local(part, tau, uplink, cpu)
         earned = evaluate_local(part, decision)

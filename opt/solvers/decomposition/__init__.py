@@ -21,6 +21,9 @@ from .part_answer import PartAnswer, PartDecision
 
 PROOF = "weak duality at the prices of C1 and C5, exhaustive branching on multicast time and access, rounding slack added"
 
+# Of the time limit, what the global part may use before the local part has had its turn.
+GLOBAL_TIME = 0.7
+
 
 def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answer:
     """Solve both parts to a relative gap of their sum. Deterministic: ``rng`` is not used."""
@@ -29,7 +32,7 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
         _refuse_whole(snapshot)
     deadline = Deadline(budget.time_limit)
     share = 0.5 * budget.gap
-    global_ = solve_global(snapshot.global_, share, 0.0, deadline, budget.certificate)
+    global_ = solve_global(snapshot.global_, share, 0.0, Deadline(GLOBAL_TIME * budget.time_limit), budget.certificate)
     # The part that earns little need not be solved to its own relative gap: it may use the other's tolerance.
     local = solve_local(snapshot.local, share, share * abs(global_.objective), deadline, budget.certificate)
     joint = local.objective + global_.objective

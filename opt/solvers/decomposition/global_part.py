@@ -19,7 +19,7 @@ from ...arrays import Floats, Integers
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
 from ...global_equations import evaluate_global
-from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times
+from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times, useful_subchannels
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from .global_assignment import any_assignment, count_vectors
@@ -45,7 +45,7 @@ def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
     for i, its in enumerate(curves):
         rows[i, : len(its)] = its
     return GlobalModel(
-        budget=float(part.subchannels_max),
+        budget=useful_subchannels(part),
         benefit=float(part.benefit),
         decay=float(part.decay),
         spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),

@@ -1,0 +1,15 @@
+"""How much of a budget of spectrum can matter when spectrum has a price."""
+
+from __future__ import annotations
+
+
+def useful_budget(subchannels: float, worth: float, price: float) -> float:
+    """min(W, worth / p_0) [subchannels]: no optimum uses more of W than it could pay for.
+
+    worth: what all who share W could earn at most; price p_0 [per subchannel]. A decision that costs more than that earns
+    less than 0, which everybody off earns with no spectrum. Bounds add slack in proportion to their budget, so an
+    absurdly large W would blur them. The quotient is rounded up, and kept above a millionth of W to be a number to divide by.
+    """
+    if price <= 0.0:
+        return subchannels
+    return min(subchannels, max(worth / price * (1.0 + 1e-9), 1e-6 * subchannels))
