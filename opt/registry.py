@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ GROUP = "twingap.solvers"
 class SolverEntry:
     """target "module:function", imported on use; proves: what its bound rests on ("nothing" when it has none);
     handles: which modes; requires: importable packages it needs; certifies: whether it writes certificates when asked;
-    origin: the distribution that registers it."""
+    origin: the distribution that registers it; prepare: "module:function", called with the snapshot before the clock starts
+    (compiling, loading: what only a process's first solve needs)."""
 
     target: str
     proves: str
@@ -31,6 +33,7 @@ class SolverEntry:
     requires: tuple[str, ...] = ()
     certifies: bool = False
     origin: str = "twingap"
+    prepare: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -44,6 +47,7 @@ SOLVERS: dict[str, SolverEntry] = {
         proves="upper bound by weak duality on prices, branch and bound on multicast time and access",
         handles="group and per_link, fail and cap, floor and smooth, divided and whole subchannels",
         certifies=True,
+        prepare="twingap.opt.solvers.decomposition.warm_up:prepare",
     ),
     "bnb": SolverEntry(
         target="twingap.opt.solvers.bnb:solve",
@@ -107,5 +111,16 @@ def find_solver(name: str) -> Solver:
     entry = known[name]
     if entry.missing:
         raise InputError(f"{name!r} needs {', '.join(entry.missing)}; install it first", field="solver")
-    module, _, function = entry.target.partition(":")
+    return _imported(entry.target)
+
+
+def prepare_solver(name: str, snapshot: Snapshot) -> None:
+    """Whatever the solver of that name wants done before its clock starts."""
+    entry = registered_solvers().get(name)
+    if entry is not None and entry.prepare:
+        _imported(entry.prepare)(snapshot)
+
+
+def _imported(target: str) -> Any:
+    module, _, function = target.partition(":")
     return getattr(importlib.import_module(module), function)

@@ -10,7 +10,7 @@ import numpy as np
 from .bounds import assert_not_beaten
 from .errors import InputError
 from .evaluation import FEASIBLE, evaluate
-from .registry import find_solver, registered_solvers
+from .registry import find_solver, prepare_solver, registered_solvers
 from .result import Budget, Holds, PartResult, Result, relative_gap
 from .snapshot import Snapshot
 
@@ -29,7 +29,8 @@ def solve(
 ) -> Result:
     """Solve one snapshot of Problem (16).
 
-    gap: relative gap (bound - objective) / max(|objective|, 1e-9) at which to stop; time_limit: seconds of wall clock.
+    gap: relative gap (bound - objective) / max(|objective|, 1e-9) at which to stop; time_limit: seconds of wall clock, from
+    when the solver is ready (the first solve on a fresh machine compiles before that, for half a minute to a minute).
     certificate: whether the result must hold a ``certificate`` of its bound, for solvers that write one.
     The objective is what the decision earns by the equations; the bound is +inf unless the solver proves one.
     Raises InputError (unknown solver, impossible option, unsupported mode), FalseBoundError (the decision beats the bound;
@@ -45,6 +46,7 @@ def solve(
     if certificate and not registered_solvers()[solver].certifies:
         writers = ", ".join(name for name, entry in registered_solvers().items() if entry.certifies)
         raise InputError(f"is true, but {solver!r} writes no certificate; solvers that do: {writers}", field="certificate")
+    prepare_solver(solver, snapshot)
     started = time.perf_counter()
     answer = run(snapshot, Budget(gap, time_limit, certificate), np.random.default_rng(seed))
     seconds = time.perf_counter() - started

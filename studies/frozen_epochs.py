@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..baselines.everything_off import EverythingOff
-from ..baselines.solver_decisions import planned
+from ..baselines.solver_decisions import planned_batch
 from ..opt.arrays import Floats, floats
 from ..opt.scenario import Scenario
 from ..opt.snapshot import Snapshot
@@ -76,11 +76,11 @@ def certify(epochs: FrozenEpochs, report: Report) -> Certificate:
     for t in range(epochs.length):
         truth = environment.truth
         prints.append(fingerprint(truth))
-        for episode in range(epochs.episodes):
-            result = planned(truth.at(episode))
+        before = t * epochs.episodes
+        results = planned_batch(truth, lambda done, _, before=before: report(before + done, epochs.episodes * epochs.length))
+        for episode, result in enumerate(results):
             local, global_ = result.local, result.global_
             numbers[:, episode, t] = local.bound, global_.bound, local.objective, global_.objective
-            report(t * epochs.episodes + episode + 1, epochs.episodes * epochs.length)
         observation = environment.step(EverythingOff().act(observation)).observation
     return Certificate("".join(prints), *(floats(rows) for rows in numbers))
 

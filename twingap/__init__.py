@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .baselines import make_baseline
+    from .opt.batch import solve_batch
     from .opt.certificate.certificate_file import load_certificate, save_certificate
     from .opt.certificate.check import verify_certificate
     from .opt.decision import Decision, GlobalDecision, LocalDecision
@@ -54,6 +55,7 @@ _HOME = {
     "save_snapshot": "opt.snapshot_file",
     "save_solution": "opt.solution_file",
     "solve": "opt.solve",
+    "solve_batch": "opt.batch",
     "train": "rl.learners",
     "verify": "opt.verify",
     "verify_certificate": "opt.certificate.check",
@@ -87,6 +89,7 @@ __all__ = [
     "save_snapshot",
     "save_solution",
     "solve",
+    "solve_batch",
     "train",
     "verify",
     "verify_certificate",
