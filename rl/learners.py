@@ -25,6 +25,8 @@ GROUP = "twingap.learners"
 LEARNERS: dict[str, str] = {
     "mappo": "twingap.rl.mappo_training:LEARNER",
     "gradient": "twingap.rl.gradient_training:LEARNER",
+    "ddqn": "twingap.baselines.ddqn_training:LEARNER",
+    "ddpg": "twingap.baselines.ddpg_training:LEARNER",
 }
 
 

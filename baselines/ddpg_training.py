@@ -1,0 +1,57 @@
+"""Runs of DDPG on the environment: one player per team."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..rl.features import CommitteeFeatures, HeadFeatures
+from ..rl.learners import LearnerEntry, TrainerState
+from .ddpg import DdpgNumbers, DeterministicPolicyGradient, Noise
+from .ddpg_networks import Deterministic, GlobalActionValue, LocalActionValue
+from .ddpg_settings import DdpgSettings
+from .game import GLOBAL, LOCAL, Features
+from .off_policy import OffPolicyTrainer, Player, PlayerPolicy, saved_players
+from .starting_point import CHOICES, global_actor, local_actor
+
+
+def make_players(calibration: Mapping[str, Features], settings: DdpgSettings) -> dict[str, Player]:
+    """Fresh players, their feature scales fitted on the calibration epochs."""
+    heads, committees = calibration[LOCAL], calibration[GLOBAL]
+    assert isinstance(heads, HeadFeatures)
+    assert isinstance(committees, CommitteeFeatures)
+    noise = noise_of(settings)
+    numbers = DdpgNumbers(**{name: getattr(settings, name) for name in DdpgNumbers.__dataclass_fields__})
+    local, global_ = local_actor(heads, settings.hidden), global_actor(committees, settings.hidden)
+    return {
+        LOCAL: DeterministicPolicyGradient(
+            Deterministic(local), LocalActionValue(copy.deepcopy(local), settings.hidden, noise), noise, numbers
+        ),
+        GLOBAL: DeterministicPolicyGradient(
+            Deterministic(global_), GlobalActionValue(copy.deepcopy(global_), settings.hidden, noise), noise, numbers
+        ),
+    }
+
+
+def noise_of(settings: DdpgSettings) -> dict[str, Noise]:
+    """By action head; relaxed choices stay from 0 to 1."""
+    return {
+        name: Noise(start, settings.noise_end[name], *((0.0, 1.0) if name in CHOICES else ()))
+        for name, start in settings.noise_start.items()
+    }
+
+
+class DdpgTrainer(OffPolicyTrainer):
+    """A run of DDPG."""
+
+    learner: ClassVar[str] = "ddpg"
+    make_players = staticmethod(make_players)
+
+
+def policy_of(settings: DdpgSettings, state: TrainerState) -> PlayerPolicy:
+    """The scheduler of a saved run. RuntimeError or KeyError when the tensors do not fit the settings."""
+    return saved_players(make_players, settings, state)
+
+
+LEARNER = LearnerEntry(settings=DdpgSettings, trainer=DdpgTrainer, policy=policy_of)
