@@ -3,7 +3,7 @@
     python benchmarks/against_scip.py [--heads 2,5,10,30] [--snapshots 3] [--gap 1e-3] [--time-limit 300] [--head-start 1]
 
 Snapshots are family ``small``'s (two committees of five) with that many heads and spectrum in proportion. CPU time of this
-process, in which both run, kernels compiled before; the time limit is the wall clock's. Ratio: SCIP's time over ours to the same
+process, in which both run, kernels compiled before; the time limit is the wall clock's. Ratio: SCIP time over ours to the same
 gap, a lower limit (>=) where SCIP stopped at its time limit. Last columns: SCIP's gap when it stopped beside the gap that
 decomposition reaches within ``--head-start`` seconds when it is asked for 0. Bounds are crossed: if one solver's decision beat
 the other's bound, the run would stop and name the snapshot.
