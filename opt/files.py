@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from pathlib import Path
@@ -34,6 +35,12 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def leftovers(path: str | Path) -> list[Path]:
+    """Unfinished files beside ``path`` of writers that were killed. Only for whoever knows that nobody writes there now."""
+    target = Path(path)
+    return list(target.parent.glob(f".{glob.escape(target.name)}.*.part"))
 
 
 def _umask() -> int:

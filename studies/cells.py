@@ -25,18 +25,25 @@ Work = Callable[[dict[str, Any], Path, Report], dict[str, Any]]
 
 # Files of this package that only show or start things: changing them changes no number of a record.
 SHOWS = (
+    "agenda.py",
+    "claims.py",
     "cli.py",
+    "cluster.py",
     "keeper.py",
     "limits.py",
     "machine.py",
     "outcome.py",
     "progress.py",
+    "records.py",
     "registry.py",
+    "remaining.py",
     "report",
     "run_study.py",
     "runner.py",
+    "shards.py",
     "study.py",
     "study_file.py",
+    "words.py",
     "workers.py",
 )
 # Packages whose versions decide the result of every cell; cells that use more name them.
@@ -47,8 +54,8 @@ NUMERIC = ("numpy", "scipy", "numba", "torch")
 class Cell:
     """title: what people read. work: ``"package.module:function"``. settings: JSON values that decide the result.
     needs: keys of the cells whose records the work reads; it starts when they are done. limits: what it may use; they do not
-    decide the result. packages: whose versions do. code: which code; fixed when the study starts, so that sources edited
-    meanwhile do not split it."""
+    decide the result. packages: whose versions do. preload: modules besides that of the work that are imported once for all
+    cells, not in each. code: which code; fixed when the study starts, so that sources edited meanwhile do not split it."""
 
     title: str
     work: str
@@ -56,6 +63,7 @@ class Cell:
     needs: tuple[str, ...] = ()
     limits: Limits = NO_LIMITS
     packages: tuple[str, ...] = NUMERIC
+    preload: tuple[str, ...] = ()
     code: str = field(default_factory=lambda: code_version())
 
     @cached_property

@@ -223,16 +223,19 @@ def study(
         Path | None, typer.Option(help="Directory of records, tables and report.", show_default="results/NAME")
     ] = None,
     workers: Annotated[int, typer.Option(help="Cells at a time, each a process with one thread.")] = 2,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run the cells, or local.")] = None,
+    shard: Annotated[str | None, typer.Option(help="Only the i-th of n parts, as i/n; for job arrays.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again the cells that failed.")] = False,
 ) -> None:
     """Run a study; started again, it continues with what is missing. Exit 1 when a cell failed."""
-    from .config import read_config
-    from .progress import progress_on
-    from .registry import find_study
-    from .run_study import run_study
+    from .run_study import results_directory, run_study
 
-    settings = read_config(find_study(name).config, config)
-    directory = Path("results", name) if output is None else output
-    _show(run_study(name, settings, directory, progress_on(Console(stderr=True)), workers), directory)
+    directory = results_directory(name) if output is None else output
+    findings = run_study(name, config, directory, workers=workers, dask=dask, shard=shard, retry_failed=retry_failed)
+    if findings is None:
+        typer.echo(f"shard {shard} is done, other cells are not yet; when they are: twingap report {directory}")
+    else:
+        _show(findings, directory)
 
 
 @app.command()
@@ -248,19 +251,18 @@ def studies() -> None:
 @app.command()
 def report(results: Annotated[Path, typer.Argument(help="Directory of a study.")]) -> None:
     """Tables, figures and the page of a study from its records. Exit 1 when a cell failed or was not run."""
-    from .run_study import collect_study
+    from .run_study import report_study
 
-    _show(collect_study(results), results)
+    _show(report_study(results), results)
 
 
 def _show(findings: Findings, directory: Path) -> None:
-    """Write the page; print what was found and what failed."""
-    from .run_study import write_report
+    """Print what was found and what failed."""
+    from .run_study import PAGE
 
-    page = write_report(findings, directory)
     for line in findings.lines:
         typer.echo(line)
-    typer.echo(f"report: {page}")
+    typer.echo(f"report: {directory / PAGE}")
     for failure in findings.outcome.failures:
         typer.echo(f"FAILED {failure['title']}: {failure['error']}", err=True)
     if findings.outcome.failures:

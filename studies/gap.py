@@ -17,6 +17,7 @@ from .study import Study
 
 # Module of the cells' work.
 WORK = "twingap.studies.gap_cells"
+SOLVER, TRAINING = "twingap.opt.solvers.decomposition", "twingap.studies.training_run"
 
 
 def certificate_cells(config: GapConfig) -> list[Cell]:
@@ -37,7 +38,7 @@ def policy_cells(config: GapConfig) -> list[Cell]:
 
 def _certificate_cell(config: GapConfig, seed: int) -> Cell:
     settings = {"epochs": epoch_settings(config, seed)}
-    return Cell(f"bounds, seed {seed}", f"{WORK}:certify_epochs", settings, limits=config.limits)
+    return Cell(f"bounds, seed {seed}", f"{WORK}:certify_epochs", settings, limits=config.limits, preload=(SOLVER,))
 
 
 def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cell:
@@ -52,7 +53,14 @@ def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cel
     if run is not None:
         settings["training"] = run.model_dump()
     work = f"{WORK}:measure_learner" if run is not None else f"{WORK}:measure_baseline"
-    return Cell(f"{policy}, sigma {sigma:g}, seed {seed}", work, settings, needs=(certificate,), limits=config.limits)
+    return Cell(
+        f"{policy}, sigma {sigma:g}, seed {seed}",
+        work,
+        settings,
+        needs=(certificate,),
+        limits=config.limits,
+        preload=(SOLVER,) if run is None else (SOLVER, TRAINING),
+    )
 
 
 def cells_of_gap(config: GapConfig) -> list[Cell]:

@@ -17,14 +17,16 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .cells import Cell, code_version
+from .claims import claimed
 from .limits import Limits, descendants, end_descendants, exceeds, refuse_huge_requests
-from .records import Failure, Records
+from .records import Records
+from .words import Advanced, Ended, Failure, Taken
 
 # linux/prctl.h
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -32,51 +34,45 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LOOK, SHARE = 0.05, 0.02
 
 
-@dataclass(frozen=True)
-class Advanced:
-    """A word from a cell under way: so much of its own work is done."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The last word about a cell: how it failed, or None when it is done."""
-
-    failure: Failure | None
-    seconds: float
-
-
 def keep(cell: Cell, directory: Path, runner: Any) -> None:
     """Run a cell to its record or its failure, telling ``runner`` (a connection) how far it is."""
     # Ctrl-C reaches the whole terminal group; the runner decides what becomes of its cells.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    # Sending fails, and reading ends, when the runner is gone; then nobody wants the cell any more.
+    with suppress(BrokenPipeError, EOFError), claimed(directory, cell.key) as claim:
+        if claim is None:
+            runner.send(Taken())
+        else:
+            runner.send(_run(cell, Records(directory), runner, claim))
+
+
+def _run(cell: Cell, records: Records, runner: Any, claim: int) -> Ended:
+    """How the cell ended; its record or failure is written, and nothing that it started is left."""
     started = time.monotonic()
+    if records.has(cell):
+        return Ended(None, 0.0)
+    records.clear(cell)
     words, theirs = multiprocessing.get_context("forkserver").Pipe(duplex=False)
     keeper = os.getpid()
     worker = os.fork()
     if worker == 0:
         runner.close()
         words.close()
-        _work(cell, directory, theirs, keeper)
+        # The worker shares the claim until it ends; what it forks does not.
+        os.register_at_fork(after_in_child=lambda: os.close(claim))
+        _work(cell, records, theirs, keeper)
     theirs.close()
     try:
         failure = _watch(worker, words, runner, cell.limits, started)
-    except (BrokenPipeError, EOFError):
-        # The runner is gone; so is whoever would want this cell.
+    finally:
         end_descendants(keeper)
-        return
-    end_descendants(keeper)
     seconds = time.monotonic() - started
-    records = Records(directory)
     # It may have become done between the last look and its end.
-    if records.has(cell):
-        failure = None
-    elif failure is not None:
-        records.write_failure(cell, failure, seconds)
-    runner.send(Ended(failure, seconds))
+    if failure is None or records.has(cell):
+        return Ended(None, seconds)
+    records.write_failure(cell, failure, seconds)
+    return Ended(failure, seconds)
 
 
 def _watch(worker: int, words: Any, runner: Any, limits: Limits, started: float) -> Failure | None:
@@ -132,7 +128,7 @@ def _death(status: int) -> Failure | None:
     return Failure("died", f"the process was killed by {signal.Signals(-code).name}{hint}")
 
 
-def _work(cell: Cell, directory: Path, words: Any, keeper: int) -> NoReturn:
+def _work(cell: Cell, records: Records, words: Any, keeper: int) -> NoReturn:
     """The worker: do the cell's work, keep its record, or tell why not."""
     code = 1
     try:
@@ -140,7 +136,7 @@ def _work(cell: Cell, directory: Path, words: Any, keeper: int) -> NoReturn:
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == keeper:
-            _record(cell, directory, words)
+            _record(cell, records, words)
             code = 0
     except MemoryError:
         # Nothing of what filled the memory may be kept alive by the traceback's frames while it is written down.
@@ -157,15 +153,15 @@ def _work(cell: Cell, directory: Path, words: Any, keeper: int) -> NoReturn:
         os._exit(code)
 
 
-def _record(cell: Cell, directory: Path, words: Any) -> None:
+def _record(cell: Cell, records: Records, words: Any) -> None:
     started = time.perf_counter()
     if cell.limits.memory is not None:
         refuse_huge_requests(cell.limits.memory)
-    result = cell.function()(cell.settings, directory, lambda done, total: words.send(Advanced(done, total)))
+    result = cell.function()(cell.settings, records.directory, lambda done, total: words.send(Advanced(done, total)))
     if code_version() != cell.code:
         raise RuntimeError("the source changed while the study ran; start the study again")
     peak = 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    Records(directory).write(cell, result, time.perf_counter() - started, peak)
+    records.write(cell, result, time.perf_counter() - started, peak)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -9,25 +9,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..opt.errors import InputError
-from ..opt.files import write_atomically
+from ..opt.files import leftovers, write_atomically
 from .cells import Cell
+from .claims import prepare_claims
 from .machine import describe_machine
+from .words import Ended, Failure
 
 FORMAT = "twingap.record"
-
-# not_run: a cell that it needs failed, or nobody came to it yet.
-Reason = Literal["time_limit", "memory_limit", "error", "died", "not_run"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a cell has no record: reason for machines, error for people (its last line says it all)."""
-
-    reason: Reason
-    error: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +29,7 @@ class Records:
 
     def prepare(self) -> None:
         """Make the directories. Raises InputError when that is not possible."""
+        prepare_claims(self.directory)
         for folder in (self._records, self._failures):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +45,18 @@ class Records:
         """True when the cell of this key is done."""
         return (self._records / f"{key}.json").exists()
 
+    def failed(self, cell: Cell) -> bool:
+        """True when the cell failed when it was last run."""
+        return self._failure(cell).exists()
+
+    def ended(self, cell: Cell) -> Ended | None:
+        """How the cell ended, or None when it did not."""
+        content = self.record(cell.key) or self.failure(cell.key)
+        if content is None:
+            return None
+        failure = Failure(content["reason"], content["error"]) if "reason" in content else None
+        return Ended(failure, content["seconds"])
+
     def write(self, cell: Cell, result: dict[str, Any], seconds: float, peak_memory: int | None = None) -> None:
         """Keep the result of a finished cell; peak_memory [bytes]: resident size of its largest process."""
         content = self._about(cell) | {"seconds": seconds, "peak_memory": peak_memory, "result": result}
@@ -63,6 +67,13 @@ class Records:
         """Keep why a cell failed."""
         content = self._about(cell) | {"seconds": seconds, "reason": failure.reason, "error": failure.error}
         write_atomically(self._failure(cell), json.dumps(content))
+
+    def clear(self, cell: Cell) -> None:
+        """Forget how the cell failed, and what was being written when it was killed. For whoever holds its claim."""
+        self._failure(cell).unlink(missing_ok=True)
+        for path in (self._path(cell), self._failure(cell)):
+            for left in leftovers(path):
+                left.unlink(missing_ok=True)
 
     def result(self, key: str) -> dict[str, Any]:
         """What the work of a finished cell returned; InputError when it is not done."""

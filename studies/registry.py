@@ -26,9 +26,18 @@ def registered_studies() -> dict[str, str]:
 
 
 def find_study(name: str) -> Study[Any, Any]:
-    """The study registered under ``name``; InputError with all names when there is none."""
+    """The study registered under ``name``, or the one that "module:study" names; InputError when there is none."""
     known = registered_studies()
-    if name not in known:
-        raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="study")
-    module, _, attribute = known[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    if name not in known and ":" not in name:
+        problem = f"is {name!r}; it must be one of {', '.join(sorted(known))}, or module:study of your own"
+        raise InputError(problem, field="study")
+    module, _, attribute = known.get(name, name).partition(":")
+    try:
+        study = getattr(importlib.import_module(module), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        if name in known:
+            raise
+        raise InputError(f"is {name!r}, which cannot be imported ({error})", field="study") from None
+    if not isinstance(study, Study):
+        raise InputError(f"is {name!r}, which is no Study", field="study")
+    return study

@@ -6,21 +6,29 @@ and the page. The directory alone is enough to make tables and page again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from ..opt.errors import InputError
 from ..opt.files import write_atomically
-from .config import StudyConfig
+from .agenda import Agenda
+from .cluster import Cluster
+from .config import StudyConfig, checked, read_config
 from .outcome import Outcome, read_outcome
-from .progress import Progress
+from .progress import Progress, progress_on
 from .records import Records
 from .registry import find_study
 from .runner import run_cells
+from .shards import Shard
 from .study import Study
 from .study_file import read_study_file, write_study_file
+from .workers import Workers
+
+PAGE = "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,20 +45,61 @@ class Findings:
         return self.study.lines(self.results)
 
 
-def run_study(name: str, config: StudyConfig, directory: Path, progress: Progress, workers: int = 2) -> Findings:
-    """Run what has no record yet, then read everything back and write the tables.
+def run_study(
+    name: str,
+    config: StudyConfig | Mapping[str, Any] | str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    workers: int = 2,
+    dask: str | None = None,
+    shard: str | None = None,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> Findings | None:
+    """Run what has no record yet, read everything back, write the tables and the page.
 
-    Failed cells are rows of ``failures.csv``; the others still count. Raises InputError.
+    name: a registered study, or "module:study" of your own. config: its configuration, as an object, as keys and values, or a
+    YAML file; the defaults without one. output: results directory; "results/NAME" without one. workers: cells at a time on this
+    machine. dask: instead, the address of a Dask scheduler, or "local" for one of our own. shard: "i/n", the cells of the i-th
+    of n tasks; then the answer is None unless all other cells have ended, too. retry_failed: run again what failed before.
+    progress: who is told how far it is; without one, the terminal.
+
+    Failed cells are rows of ``failures.csv``; the others still count. Raises InputError before anything is written.
     """
     study = find_study(name)
-    cells = study.cells(config)
-    records = Records(directory)
+    settings = _config(study, config)
+    cells = study.cells(settings)
+    part = None if shard is None else Shard.parse(shard)
     if workers < 1:
         raise InputError(f"is {workers}; it must be a whole number >= 1", field="workers")
+    directory = results_directory(name) if output is None else Path(output)
+    records = Records(directory)
     records.prepare()
-    write_study_file(directory, name, config, cells)
-    run_cells(cells, records, progress, workers)
-    return collect_study(directory)
+    crew = Workers(workers, records) if dask is None else Cluster(dask, workers, records)
+    write_study_file(directory, name, settings, cells)
+    progress = progress_on(Console(stderr=True)) if progress is None else progress
+    run_cells(cells if part is None else part.of(cells), records, progress, crew, retry_failed)
+    if part is not None and Agenda(cells, records).open:
+        return None
+    return report_study(directory)
+
+
+def _config(study: Study[Any, Any], given: StudyConfig | Mapping[str, Any] | str | Path | None) -> StudyConfig:
+    if isinstance(given, StudyConfig) and isinstance(given, study.config):
+        return given
+    if isinstance(given, Mapping):
+        return checked(study.config, dict(given))
+    if given is None:
+        return study.config()
+    if isinstance(given, (str, Path)):
+        return read_config(study.config, Path(given))
+    problem = f"is {type(given).__name__}; it must be {study.config.__name__}, keys and values, or a YAML file"
+    raise InputError(problem, field="config")
+
+
+def results_directory(name: str) -> Path:
+    """Where a study's results go when nothing else is said."""
+    return Path("results", name.replace(":", "."))
 
 
 def collect_study(directory: Path) -> Findings:
@@ -64,8 +113,8 @@ def collect_study(directory: Path) -> Findings:
     return findings
 
 
-def write_report(findings: Findings, directory: Path) -> Path:
-    """Write the page; its path."""
-    page = directory / "report.html"
-    findings.study.page(findings.results, page)
-    return page
+def report_study(directory: str | Path) -> Findings:
+    """Tables and page of a results directory, from its records. Raises InputError when it holds no study."""
+    findings = collect_study(Path(directory))
+    findings.study.page(findings.results, Path(directory) / PAGE)
+    return findings

@@ -9,25 +9,28 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
+from types import ModuleType
 from typing import Any
 
 from ..opt.errors import InputError
 from .cells import Cell
-from .keeper import Advanced, Ended, keep
-from .records import Failure, Records
+from .keeper import keep
+from .records import Records
+from .words import Advanced, Ended, Failure, Taken
 
-# Imported once, by the server process, besides the modules of the cells' work.
-PRELOAD = ["twingap.opt.solvers.decomposition", "twingap.studies.keeper"]
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 # Seconds that a keeper may take to end its cell's processes once it is asked to.
 PATIENCE = 10.0
+# What surrounds a start belongs to the whole process; tasks of a cluster start cells from several threads.
+_START = threading.Lock()
 
 
 @dataclass
@@ -48,44 +51,39 @@ class Workers:
             raise InputError(
                 f"is {sys.platform}; studies run on Linux, where cells can be held to their limits", field="system"
             )
-        self.count = count
+        self.size = count
         self.records = records
         self.kept: list[_Kept] = []
 
     @property
     def free(self) -> int:
-        """How many more cells may start now."""
-        return self.count - len(self.kept)
-
-    @property
-    def busy(self) -> bool:
-        """Whether any cell is under way."""
-        return bool(self.kept)
+        """See Crew."""
+        return self.size - len(self.kept)
 
     def prepare(self, cells: Sequence[Cell]) -> None:
         """Have the server import what the cells' work needs. Without effect when this process has run cells before."""
-        modules = sorted({cell.work.split(":")[0] for cell in cells})
-        multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD + modules)
+        modules = (
+            {keep.__module__} | {cell.work.split(":")[0] for cell in cells} | {name for cell in cells for name in cell.preload}
+        )
+        multiprocessing.get_context("forkserver").set_forkserver_preload(sorted(modules))
 
     def start(self, cell: Cell) -> None:
-        """Start a cell."""
+        """See Crew."""
         context = multiprocessing.get_context("forkserver")
         ours, theirs = context.Pipe()
         # Not a daemon: those may have no children, and the work of a cell may want some.
         keeper = context.Process(target=keep, args=(cell, self.records.directory, theirs), daemon=False)
-        with one_thread_each():
+        with _START, one_thread_each(), without_main():
             keeper.start()
         theirs.close()
         self.kept.append(_Kept(cell, keeper, ours, time.monotonic()))
 
-    def listen(self, timeout: float = 1.0) -> Iterator[tuple[Cell, Advanced | Ended]]:
-        """What the cells have to say, after waiting for the first word for at most ``timeout`` seconds."""
-        if not self.kept:
-            return
+    def listen(self, timeout: float) -> Iterator[tuple[Cell, Advanced | Ended | Taken]]:
+        """See Crew."""
         heard = wait([each for one in self.kept for each in (one.pipe, one.keeper.sentinel)], timeout)
         for one in [one for one in self.kept if one.pipe in heard or one.keeper.sentinel in heard]:
             for word in self._words(one):
-                if isinstance(word, Ended):
+                if isinstance(word, (Ended, Taken)):
                     self.kept.remove(one)
                     self._dismiss(one)
                 yield one.cell, word
@@ -98,13 +96,13 @@ class Workers:
             self._dismiss(one)
         self.kept.clear()
 
-    def _words(self, one: _Kept) -> Iterator[Advanced | Ended]:
+    def _words(self, one: _Kept) -> Iterator[Advanced | Ended | Taken]:
         """Everything said so far. A keeper that is gone without a last word was killed, and its cell died with it."""
         try:
             while one.pipe.poll():
                 word = one.pipe.recv()
                 yield word
-                if isinstance(word, Ended):
+                if isinstance(word, (Ended, Taken)):
                     return
             if one.keeper.is_alive():
                 return
@@ -125,6 +123,18 @@ class Workers:
         if one.keeper.is_alive():
             one.keeper.kill()
             one.keeper.join()
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Processes started inside do not run the program's main module again: they need nothing of it, it takes time, and a script
+    that runs a study without asking ``__name__`` would run it in every cell."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

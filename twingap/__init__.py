@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .rl.environment import Environment, make_env
     from .rl.learners import train
     from .studies.measure_gap import GapReport, measure_gap
+    from .studies.run_study import run_study
 
 _HOME = {
     "Decision": "opt.decision",
@@ -51,6 +52,7 @@ _HOME = {
     "make_env": "rl.environment",
     "measure_gap": "studies.measure_gap",
     "preset": "opt.scenario",
+    "run_study": "studies.run_study",
     "save_certificate": "opt.certificate.certificate_file",
     "save_snapshot": "opt.snapshot_file",
     "save_solution": "opt.solution_file",
@@ -85,6 +87,7 @@ __all__ = [
     "make_env",
     "measure_gap",
     "preset",
+    "run_study",
     "save_certificate",
     "save_snapshot",
     "save_solution",

@@ -13,6 +13,7 @@ from twingap.studies.limits import Limits, descendants, exceeds
 from twingap.studies.progress import Lines
 from twingap.studies.records import Records
 from twingap.studies.runner import run_cells
+from twingap.studies.workers import Workers
 
 # Whole runs with processes of their own; generous, for machines that do other things as well.
 pytestmark = pytest.mark.timeout(300)
@@ -27,7 +28,7 @@ def run(tmp_path, monkeypatch):
     def call(*cells, workers=2):
         records = Records(tmp_path)
         records.prepare()
-        failed = run_cells(cells, records, Lines(Console(quiet=True)), workers)
+        failed = run_cells(cells, records, Lines(Console(quiet=True)), Workers(workers, records))
         assert {cell.key for cell in failed} == {cell.key for cell in cells if records.failure(cell.key)}
         return records
 
@@ -105,4 +106,4 @@ def test_memory_is_that_of_the_whole_tree():
 
 def test_workers_are_counted(tmp_path):
     with pytest.raises(InputError, match="workers"):
-        run_cells([], Records(tmp_path), Lines(Console(quiet=True)), 0)
+        Workers(0, Records(tmp_path))

@@ -11,6 +11,8 @@ from twingap.studies.limits import NO_LIMITS, Limits
 from twingap.studies.progress import Lines, TerminalBars, progress_on
 from twingap.studies.records import Records
 from twingap.studies.runner import run_cells
+from twingap.studies.words import Failure
+from twingap.studies.workers import Workers
 
 EPOCHS = {"preset": "tiny", "scenario": {}, "seed": 0, "episodes": 1, "length": 1}
 
@@ -24,6 +26,10 @@ def records(tmp_path):
     made = Records(tmp_path)
     made.prepare()
     return made
+
+
+def failure_time(records):
+    return max(path.stat().st_mtime_ns for path in records.directory.glob("failures/*.json"))
 
 
 def lines():
@@ -40,9 +46,9 @@ def test_the_key_depends_on_everything_that_decides_the_result():
 
 
 @pytest.mark.slow
-def test_done_cells_do_not_run_again_and_failures_do(records):
+def test_done_cells_do_not_run_again_and_failures_on_request(records):
     cells = [certify(), certify(preset="huge")]
-    assert run_cells(cells, records, lines()) == [cells[1]]
+    assert run_cells(cells, records, lines(), Workers(2, records)) == [cells[1]]
     first = records.record(cells[0].key)
     assert first is not None
     assert first["result"]["local_bound"][0][0] > 0.0
@@ -50,14 +56,19 @@ def test_done_cells_do_not_run_again_and_failures_do(records):
     assert failure is not None
     assert "InputError" in failure["error"]
     assert records.record(cells[1].key) is None
-    assert run_cells(cells, records, lines()) == [cells[1]]
+    before = failure_time(records)
+    assert run_cells(cells, records, lines(), Workers(2, records)) == [cells[1]]
+    assert failure_time(records) == before
+    assert run_cells(cells, records, lines(), Workers(2, records), retry_failed=True) == [cells[1]]
+    assert failure_time(records) > before
     assert records.record(cells[0].key) == first
+    assert not list(records.directory.glob("claims/*"))
 
 
 @pytest.mark.slow
 def test_a_cell_that_overruns_is_killed(records):
     cell = certify(Limits(time=0.2), preset="plant", episodes=50, length=20)
-    assert run_cells([cell], records, lines()) == [cell]
+    assert run_cells([cell], records, lines(), Workers(2, records)) == [cell]
     failure = records.failure(cell.key)
     assert failure is not None
     assert failure["reason"] == "time_limit"
@@ -66,7 +77,7 @@ def test_a_cell_that_overruns_is_killed(records):
 @pytest.mark.slow
 def test_a_cell_of_other_sources_is_refused(records):
     cell = Cell("bounds", "twingap.studies.gap_cells:certify_epochs", {"epochs": EPOCHS}, code="0.0+other")
-    assert run_cells([cell], records, lines()) == [cell]
+    assert run_cells([cell], records, lines(), Workers(2, records)) == [cell]
     failure = records.failure(cell.key)
     assert failure is not None
     assert "source changed" in failure["error"]
@@ -91,16 +102,20 @@ def test_progress_is_plain_lines_when_not_a_terminal(capsys):
     progress = progress_on(Console())
     assert isinstance(progress, Lines)
     cell = certify()
-    progress.begin([cell], done=2)
+    other = certify(seed=1)
+    progress.begin([cell, other], done=2, failed=1, workers=2)
     progress.started(cell)
     progress.advanced(cell, 1, 2)
-    progress.finished(cell, 1.5, None)
-    progress.finished(cell, 1.5, "Traceback\nValueError: no")
+    progress.put_back(cell)
+    progress.finished(cell, 180.0, None)
+    progress.finished(other, 1.5, Failure("error", "Traceback\nValueError: no"))
     progress.end()
     out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("2 of 3")
-    assert out[1].startswith("[  3/3] bounds")
-    assert out[2].endswith("FAILED: ValueError: no")
+    assert out[0].startswith("2 of 5")
+    assert out[1].startswith("1 of 5 cells failed before; --retry-failed")
+    assert out[2].startswith("[  4/5] bounds")
+    assert out[2].endswith("180.0 s  about 2 min left")
+    assert out[3].endswith("FAILED: ValueError: no")
     assert isinstance(progress_on(Console(force_terminal=True)), TerminalBars)
 
 
@@ -108,9 +123,11 @@ def test_bars_on_a_terminal(tmp_path):
     with open(tmp_path / "terminal", "w") as stream:
         progress = TerminalBars(Console(file=stream, force_terminal=True))
         cell = certify()
-        progress.begin([cell], done=0)
+        progress.begin([cell], done=0, failed=0, workers=1)
+        progress.started(cell)
+        progress.put_back(cell)
         progress.started(cell)
         progress.advanced(cell, 1, 2)
-        progress.finished(cell, 1.5, "ValueError: no")
+        progress.finished(cell, 1.5, Failure("error", "ValueError: no"))
         progress.end()
     assert "FAILED: ValueError: no" in (tmp_path / "terminal").read_text()
