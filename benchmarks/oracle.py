@@ -1,6 +1,6 @@
 """Time and gap of the certified oracle by preset and by family, stage by stage.
 
-    python benchmarks/oracle.py [--presets paper,plant] [--families tiny,starved] [--snapshots 20] [--gap 1e-6] [--no-stages] [--batch 1000]
+    python benchmarks/oracle.py [--presets paper,plant] [--families cap] [--snapshots 20] [--gap 1e-6] [--no-stages] [--batch N]
 
 Each name's snapshots are drawn with seeds 0, 1, ... CPU time of this process, so that other programs do not count; imports are
 done and kernels are compiled (one unmeasured solve per name) before the clock starts. Nothing is asserted about absolute times.
