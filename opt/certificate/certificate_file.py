@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,18 @@ from ..arrays import Integers, floats, integers
 from ..files import write_atomically
 from ..reading import ANY_NUMBER, NON_NEGATIVE, POSITIVE, Reader, Rule, read_json
 from ..snapshot_file import check_format
-from .proof import LEAF, Certificate, GlobalProof, LocalProof
+from .proof import LEAF, Certificate, GlobalProof, LocalProof, WholeGlobalProof
 
 FORMAT = "twingap.certificate"
 VERSION = 1
-KIND: Rule = (lambda x: x in (0.0, 1.0, 2.0), "must be 0, 1 or 2")
+# What a node may be, by the number of ways in which cells are cut.
+KINDS: dict[int, Rule] = {
+    1: (lambda x: x in (0.0, 1.0), "must be 0 or 1"),
+    2: (lambda x: x in (0.0, 1.0, 2.0), "must be 0, 1 or 2"),
+    3: (lambda x: x in (0.0, 1.0, 2.0, 3.0), "must be 0, 1, 2 or 3"),
+}
+# Up to 2^31: whatever a snapshot can hold, and far from where a float stops being a whole number.
+INDEX: Rule = (lambda x: 0.0 <= x < 2.0**31 and x == np.floor(x), "must be a whole number, 0 or more")
 
 
 def save_certificate(certificate: Certificate, path: str | Path) -> None:
@@ -25,33 +33,23 @@ def save_certificate(certificate: Certificate, path: str | Path) -> None:
 
 def certificate_to_json(certificate: Certificate) -> dict[str, object]:
     """The JSON object of a certificate."""
-    local, global_ = certificate.local, certificate.global_
     return {
         "format": FORMAT,
         "version": VERSION,
         "snapshot": certificate.snapshot,
         "bound": certificate.bound,
-        "local": {
-            "bound": local.bound,
-            "tree": local.tree.tolist(),
-            "heads": local.heads.tolist(),
-            "cuts": local.cuts.tolist(),
-            "prices": local.prices.tolist(),
-            "touches": local.touches.tolist(),
-            "bounds": local.bounds.tolist(),
-        },
-        "global": {
-            "bound": global_.bound,
-            "counts": global_.counts.tolist(),
-            "tree": global_.tree.tolist(),
-            "committees": global_.committees.tolist(),
-            "cuts": global_.cuts.tolist(),
-            "prices": global_.prices.tolist(),
-            "slopes": global_.slopes.tolist(),
-            "potentials": global_.potentials.tolist(),
-            "bounds": global_.bounds.tolist(),
-        },
+        "local": _lists(certificate.local, certificate.local.whole),
+        "global": _lists(certificate.global_, isinstance(certificate.global_, WholeGlobalProof)),
     }
+
+
+def _lists(proof: LocalProof | GlobalProof | WholeGlobalProof, whole: bool) -> dict[str, object]:
+    content: dict[str, object] = {"whole_subchannels": whole}
+    for field in fields(proof):
+        value = getattr(proof, field.name)
+        if field.name != "whole":
+            content[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+    return content
 
 
 def load_certificate(path: str | Path) -> Certificate:
@@ -72,14 +70,15 @@ def certificate_from_json(content: object, source: str = "") -> Certificate:
 
 
 def _local(reader: Reader) -> LocalProof:
-    tree = _whole(reader, "tree", None, KIND)
-    leaves = int((tree == LEAF).sum())
-    inner = len(tree) - leaves
+    whole = reader.boolean("whole_subchannels")
+    tree, inner, leaves = _tree(reader, 3 if whole else 2)
     proof = LocalProof(
+        whole=whole,
         bound=reader.number("bound", ANY_NUMBER),
         tree=tree,
-        heads=_whole(reader, "heads", inner, _index()),
-        cuts=floats(reader.vector("cuts", inner, POSITIVE)),
+        heads=_whole(reader, "heads", inner),
+        # Only a number of subchannels may be cut at 0.
+        cuts=floats(reader.vector("cuts", inner, NON_NEGATIVE if whole else POSITIVE)),
         prices=floats(reader.vector("prices", leaves, NON_NEGATIVE)),
         touches=floats(reader.vector("touches", leaves, NON_NEGATIVE)),
         bounds=floats(reader.vector("bounds", leaves, ANY_NUMBER)),
@@ -88,31 +87,47 @@ def _local(reader: Reader) -> LocalProof:
     return proof
 
 
-def _global(reader: Reader) -> GlobalProof:
+def _global(reader: Reader) -> GlobalProof | WholeGlobalProof:
+    proof = _of_totals(reader) if reader.boolean("whole_subchannels") else _of_accesses(reader)
+    reader.finish()
+    return proof
+
+
+def _of_totals(reader: Reader) -> WholeGlobalProof:
+    tree, inner, leaves = _tree(reader, 1)
+    return WholeGlobalProof(
+        bound=reader.number("bound", ANY_NUMBER),
+        tree=tree,
+        committees=_whole(reader, "committees", inner),
+        cuts=_whole(reader, "cuts", inner),
+        prices=floats(reader.vector("prices", leaves, NON_NEGATIVE)),
+        bounds=floats(reader.vector("bounds", leaves, ANY_NUMBER)),
+    )
+
+
+def _of_accesses(reader: Reader) -> GlobalProof:
     rows = reader.items("counts")
     width = len(reader.items("counts[0]", rows[0])) if rows else 0
-    tree = _whole(reader, "tree", None, KIND)
-    leaves = int((tree == LEAF).sum())
-    inner = len(tree) - leaves
-    proof = GlobalProof(
+    tree, inner, leaves = _tree(reader, 2)
+    return GlobalProof(
         bound=reader.number("bound", ANY_NUMBER),
-        counts=integers(reader.matrix("counts", len(rows), width, _index())),
+        counts=integers(reader.matrix("counts", len(rows), width, INDEX)),
         tree=tree,
-        committees=_whole(reader, "committees", inner, _index()),
+        committees=_whole(reader, "committees", inner),
         cuts=floats(reader.vector("cuts", inner, POSITIVE)),
         prices=floats(reader.vector("prices", leaves, NON_NEGATIVE)),
         slopes=floats(reader.matrix("slopes", leaves, width, ANY_NUMBER)),
         potentials=floats(reader.matrix("potentials", leaves, width, ANY_NUMBER)),
         bounds=floats(reader.vector("bounds", leaves, ANY_NUMBER)),
     )
-    reader.finish()
-    return proof
 
 
-def _index() -> Rule:
-    # Up to 2^31: whatever a snapshot can hold, and far from where a float stops being a whole number.
-    return (lambda x: 0.0 <= x < 2.0**31 and x == np.floor(x), "must be a whole number, 0 or more")
+def _tree(reader: Reader, ways: int) -> tuple[Integers, int, int]:
+    """(tree, how many cuts, how many leaves)."""
+    tree = integers(reader.vector("tree", None, KINDS[ways]))
+    leaves = int((tree == LEAF).sum())
+    return tree, len(tree) - leaves, leaves
 
 
-def _whole(reader: Reader, key: str, length: int | None, rule: Rule) -> Integers:
-    return integers(reader.vector(key, length, rule))
+def _whole(reader: Reader, key: str, length: int) -> Integers:
+    return integers(reader.vector(key, length, INDEX))

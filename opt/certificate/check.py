@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ..arrays import Floats
-from ..snapshot import Snapshot
+from ..snapshot import GlobalPart, LocalPart, Snapshot
 from ..solution_file import Solution
 from ..verify import Check
 from .global_check import prove_global
 from .local_check import prove_local
-from .proof import Certificate
+from .proof import Certificate, GlobalProof, LocalProof, WholeGlobalProof
+from .whole_global_check import prove_whole_global
+from .whole_local_check import prove_whole_local
 
 
 def verify_certificate(snapshot: Snapshot, solution: Solution, certificate: Certificate) -> tuple[Check, ...]:
@@ -28,8 +30,8 @@ def verify_certificate(snapshot: Snapshot, solution: Solution, certificate: Cert
     )
     return (
         Check("certificate", certificate.snapshot == snapshot.name, f"is for {certificate.snapshot!r}"),
-        _part("local", prove_local(snapshot.local, local), local.bounds, local.bound),
-        _part("global", prove_global(snapshot.global_, global_), global_.bounds, global_.bound),
+        _part("local", _proved_local(snapshot.local, local), local.bounds, local.bound),
+        _part("global", _proved_global(snapshot.global_, global_), global_.bounds, global_.bound),
         Check(
             "certificate sum", whole >= local.bound + global_.bound, f"claims {whole!r}, parts {local.bound + global_.bound!r}"
         ),
@@ -38,6 +40,19 @@ def verify_certificate(snapshot: Snapshot, solution: Solution, certificate: Cert
             for name, real, claim in claims
         ),
     )
+
+
+def _proved_local(part: LocalPart, proof: LocalProof) -> Floats | None:
+    """A proof for whole subchannels proves nothing about divisible ones; the other way round it does."""
+    if proof.whole:
+        return prove_whole_local(part, proof) if part.whole_subchannels else None
+    return prove_local(part, proof)
+
+
+def _proved_global(part: GlobalPart, proof: GlobalProof | WholeGlobalProof) -> Floats | None:
+    if isinstance(proof, WholeGlobalProof):
+        return prove_whole_global(part, proof) if part.whole_subchannels else None
+    return prove_global(part, proof)
 
 
 def _part(name: str, proved: Floats | None, claimed: Floats, bound: float) -> Check:

@@ -19,7 +19,8 @@ their u in falling order, and only such decisions need to be covered.
 Rounding. A term of the sum errs by a few units of 2^-53 of y b_j + pi low_j, the sum itself by J units of the total, an
 exponent A Q <= 745 where y is not 0 makes y wrong by 1.7e-13 of itself, and where i and s tau cancel by 4e-16 A (|i| + s l)
 more. (3e-13 + 2e-16 J + 5e-16 A (|i| + s l)) times all that is added or subtracted is put on top. With tau at r only y_r
-counts, 0 if r is infinite; where ``nobody_earns`` heads are worth exactly 0.
+counts, 0 if r is infinite; where ``nobody_earns`` heads are worth exactly 0. At the money price, pi = p_0, a head has at most
+W - M/r subchannels: if nobody earns even so, the bound is exactly 0.
 """
 
 from __future__ import annotations
@@ -33,68 +34,12 @@ from ..compiled import compiled
 from ..local_equations import ADAPTATION_SLOPE
 from ..local_reduction import ReducedLocal, reduce_local
 from ..snapshot import LocalPart
-from .proof import LEAF, SHARE_CUT, LocalProof
-from .stationary import best_time, best_value, value_at
+from .head import boxed_value, free_value, head_of
+from .proof import COUNT_CUT, LEAF, SHARE_CUT, LocalProof
+from .stationary import best_time
 
 LEVEL_SLACK = 1e-12
 BEYOND = 1e-11
-
-
-@compiled
-def on_at(problem: ReducedLocal, j: int, worth: float, price: float, uplink: float) -> float:
-    """Best value of head j with this share, paid for: over its CPU, off included."""
-    paid = -price * uplink
-    if uplink <= 0.0 or worth <= 0.0:
-        return paid
-    gain = worth * math.exp(-problem.decay * problem.need[j] / uplink)
-    work = problem.work[j]
-    return best_value(gain, problem.decay, problem.cpu_price * work, work / problem.cpu_max[j]) + paid
-
-
-@compiled
-def free_value(problem: ReducedLocal, j: int, worth: float, price: float) -> float:
-    """h_j with u >= 0 free. First without f <= f_max, a relaxation; where its answer breaks that, with f = f_max: an optimum
-    inside would be a local maximum of the relaxation, which has only the one."""
-    if worth <= 0.0:
-        return 0.0
-    decay, work = problem.decay, problem.work[j]
-    for_cpu, for_spectrum = math.sqrt(problem.cpu_price * work), math.sqrt(price * problem.need[j])
-    cost = (for_cpu + for_spectrum) ** 2
-    time = best_time(worth, decay, cost)
-    value = value_at(worth, decay, cost, time)
-    if value <= 0.0:
-        return 0.0
-    slowest = work / problem.cpu_max[j]
-    share = for_cpu / (for_cpu + for_spectrum) if for_cpu > 0.0 else 0.0
-    if time * share >= slowest:
-        return value
-    gain = worth * math.exp(-decay * slowest)
-    return max(0.0, best_value(gain, decay, for_spectrum**2, 0.0) - problem.cpu_price * problem.cpu_max[j])
-
-
-@compiled
-def boxed_value(problem: ReducedLocal, j: int, worth: float, price: float, low: float, high: float) -> float:
-    """h_j with low <= u <= high: at an end, or at a local maximum of h_j with f free or at f_max. Each is a feasible answer."""
-    value = on_at(problem, j, worth, price, low)
-    if high < math.inf:
-        value = max(value, on_at(problem, j, worth, price, high))
-    if worth <= 0.0 or price <= 0.0:
-        # A free share rises for ever; its supremum is the head without upload.
-        if price <= 0.0 and worth > 0.0 and high == math.inf:
-            work = problem.work[j]
-            value = max(value, best_value(worth, problem.decay, problem.cpu_price * work, work / problem.cpu_max[j]))
-        return value
-    decay, work, need = problem.decay, problem.work[j], problem.need[j]
-    for_cpu, for_spectrum = math.sqrt(problem.cpu_price * work), math.sqrt(price * need)
-    time = best_time(worth, decay, (for_cpu + for_spectrum) ** 2)
-    if 0.0 < time < math.inf:
-        share = need * (for_cpu + for_spectrum) / (for_spectrum * time)
-        value = max(value, on_at(problem, j, worth, price, min(max(share, low), high)))
-    gain = worth * math.exp(-decay * work / problem.cpu_max[j])
-    time = best_time(gain, decay, price * need)
-    if 0.0 < time < math.inf:
-        value = max(value, on_at(problem, j, worth, price, min(max(need / time, low), high)))
-    return value
 
 
 @compiled
@@ -104,9 +49,9 @@ def all_values(problem: ReducedLocal, low: Floats, high: Floats, fade: float, pr
     for j in range(low.size):
         worth = fade * problem.worth[j]
         if low[j] <= 0.0 and high[j] == math.inf:
-            total += free_value(problem, j, worth, price)
+            total += free_value(head_of(problem, j), worth, price)
         else:
-            total += boxed_value(problem, j, worth, price, low[j], high[j])
+            total += boxed_value(head_of(problem, j), worth, price, low[j], high[j])
     return total
 
 
@@ -137,6 +82,10 @@ def leaf_bound(
     intercept, slope = (0.0, 0.0) if left <= 0.0 else delay_line(problem, left, touch)
     fade_left = math.exp(-decay * (intercept + slope * left))
     fade_right = math.exp(-decay * (intercept + slope * right)) if slope > 0.0 else fade_left
+    if price <= problem.spectrum_price:
+        most = problem.budget * (1.0 + 1e-15) - (need / right if need > 0.0 else 0.0)
+        if nobody_earns(problem, low, np.minimum(high, max(most, 0.0)), fade_left, price):
+            return 0.0
     at_left, paid = all_values(problem, low, high, fade_left, price), price * need / right if need > 0.0 else 0.0
     at_right = all_values(problem, low, high, fade_right, price) if fade_right < fade_left else at_left
     extra, relative = (price - problem.spectrum_price) * problem.budget, 3e-13 + 2e-16 * low.size
@@ -162,12 +111,10 @@ def leaf_bound(
 def nobody_earns(problem: ReducedLocal, low: Floats, high: Floats, fade: float, price: float) -> bool:
     """Whether every head is worth exactly 0 at y = ``fade``: so it is if nobody earns anything at y (1 + 1e-9).
 
-    A head that is on at y has benefits of at least exp(-1) of what it could earn without uploading, and so earns 3e-10 of that
-    more at y (1 + 1e-9): far more than rounding can hide.
+    A head that would be on at y has benefits that cover its costs, and so earns 1e-9 of them more at y (1 + 1e-9): far more
+    than rounding, which is relative to benefits and costs, can hide.
     """
-    if low.any() or (high < math.inf).any():
-        return False
-    return all_values(problem, low, high, fade * (1.0 + 1e-9), price) == 0.0
+    return not low.any() and all_values(problem, low, high, fade * (1.0 + 1e-9), price) == 0.0
 
 
 @compiled
@@ -241,16 +188,17 @@ def prove_local(part: LocalPart, proof: LocalProof) -> Floats | None:
     problem = reduce_local(part)
     if not math.isfinite(problem.multicast_need):
         return np.zeros(0) if len(proof.tree) == 0 else None
-    in_share = proof.tree[proof.tree != LEAF] == SHARE_CUT
-    if (proof.heads >= np.where(in_share, len(problem.worth), 1)).any():
+    cuts = proof.tree[proof.tree != LEAF]
+    in_share = cuts == SHARE_CUT
+    if (cuts == COUNT_CUT).any() or (proof.heads >= np.where(in_share, len(problem.worth), 1)).any():
         return None
     heads = np.where(in_share, proof.heads, -1)
     proved = np.zeros(len(proof.prices))
-    whole = prove_leaves(problem, same_heads(problem), proof.tree, heads, proof.cuts, proof.prices, proof.touches, proved)
+    labels = labels_of(problem.worth, problem.work, problem.need, problem.cpu_max)
+    whole = prove_leaves(problem, labels, proof.tree, heads, proof.cuts, proof.prices, proof.touches, proved)
     return proved if whole else None
 
 
-def same_heads(problem: ReducedLocal) -> Integers:
-    """A label per head, shared by heads that are equal in every number; [J]."""
-    rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max], axis=1)
-    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+def labels_of(*numbers: Floats) -> Integers:
+    """A label per head, shared by heads that are equal in every one of these numbers; [J]."""
+    return np.unique(np.stack(numbers, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import twingap
+from twingap.opt.certificate.certificate_file import load_certificate, save_certificate
+from twingap.opt.certificate.check import verify_certificate
 from twingap.opt.errors import InputError
 from twingap.opt.evaluation import evaluate
 from twingap.opt.registry import registered_solvers
@@ -122,6 +124,22 @@ def test_an_unsupported_mode_is_named(solver):
     else:
         result = run(snapshot, solver)
         assert result.decision is None or evaluate(snapshot, result.decision).violation <= 1e-9
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("mode", MODES, ids=described)
+def test_certificates_hold_in_every_mode(solver, mode, whole, tmp_path):
+    snapshot = twingap.draw(preset="tiny", seed=1, whole_subchannels=whole, **mode)
+    if not registered_solvers()[solver].certifies:
+        with pytest.raises(InputError) as caught:
+            twingap.solve(snapshot, solver=solver, certificate=True)
+        assert caught.value.field == "certificate"
+        return
+    result = twingap.solve(snapshot, solver=solver, certificate=True)
+    save_solution(result, snapshot, tmp_path / "solution.json")
+    save_certificate(result.certificate, tmp_path / "certificate.json")
+    solution, certificate = load_solution(tmp_path / "solution.json", snapshot), load_certificate(tmp_path / "certificate.json")
+    assert all(check.holds for check in verify_certificate(snapshot, solution, certificate))
 
 
 @pytest.mark.parametrize("change", ["zero-prices", "accuracy-1", "no-cycles", "one-capacity-0", "one-ap"])

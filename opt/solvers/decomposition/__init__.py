@@ -10,9 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...certificate.proof import Certificate, GlobalProof, LocalProof
+from ...certificate.proof import Certificate, GlobalProof, LocalProof, WholeGlobalProof
 from ...decision import Decision
-from ...errors import InputError
 from ...result import Answer, Budget, Deadline, Stopped, TracePoint, relative_gap
 from ...snapshot import Snapshot
 from .global_part import solve_global
@@ -28,8 +27,6 @@ GLOBAL_TIME = 0.7
 def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answer:
     """Solve both parts to a relative gap of their sum. Deterministic: ``rng`` is not used."""
     del rng
-    if budget.certificate:
-        _refuse_whole(snapshot)
     deadline = Deadline(budget.time_limit)
     share = 0.5 * budget.gap
     global_ = solve_global(snapshot.global_, share, 0.0, Deadline(GLOBAL_TIME * budget.time_limit), budget.certificate)
@@ -46,9 +43,9 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     reached = relative_gap(joint, bound) <= budget.gap
     stopped: Stopped = "gap" if reached else "time_limit" if deadline.passed else "exhausted"
     stages = {f"local {k}": s for k, s in local.stages.items()} | {f"global {k}": s for k, s in global_.stages.items()}
-    certificate = None
-    if isinstance(local.proof, LocalProof) and isinstance(global_.proof, GlobalProof) and math.isfinite(bound):
-        certificate = Certificate(snapshot.name, bound, local.proof, global_.proof)
+    certificate, proof = None, global_.proof
+    if isinstance(local.proof, LocalProof) and isinstance(proof, GlobalProof | WholeGlobalProof) and math.isfinite(bound):
+        certificate = Certificate(snapshot.name, bound, local.proof, proof)
     return Answer(
         decision=Decision(local.decision, global_.decision),
         local_bound=local.bound,
@@ -66,13 +63,6 @@ def _better(first: PartAnswer[PartDecision], second: PartAnswer[PartDecision]) -
     proved = second if second.bound <= first.bound else first
     held = second if second.objective >= first.objective else first
     return replace(proved, decision=held.decision, objective=held.objective, trace=first.trace + second.trace)
-
-
-def _refuse_whole(snapshot: Snapshot) -> None:
-    for name, part in (("local", snapshot.local), ("global", snapshot.global_)):
-        if part.whole_subchannels:
-            problem = "is true; certificates are written for divisible subchannels only (false), or solve without one"
-            raise InputError(problem, field=f"{name}.whole_subchannels")
 
 
 def _joint_trace(

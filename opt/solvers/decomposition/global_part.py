@@ -69,10 +69,10 @@ def solve_global(
     """Best decision of the global part and a proved bound, until bound - objective <= relative |objective| + absolute.
 
     One epoch (no batch axes). Stops at the deadline with what it holds. With ``whole_subchannels`` the search is
-    ``whole_global``'s. With ``certify`` the answer holds the proof of its bound (divisible subchannels only).
+    ``whole_global``'s. With ``certify`` the answer holds the proof of its bound.
     """
     if part.whole_subchannels:
-        return solve_whole_global(part, relative, absolute, deadline, solve_global)
+        return solve_whole_global(part, relative, absolute, deadline, solve_global, certify)
     search = _Search(part, relative, absolute, deadline)
     stopped = search.run()
     decision = search.decision()
@@ -128,6 +128,12 @@ class _Search:
         for place, bound in enumerate(again):
             self.tree.improve(place, float(bound), price)
         bounds = np.minimum(bounds, again)
+        if self.objective <= 0.0:
+            # Without a price, committees for which off is best are worth 0 exactly: no slack is left where nobody earns.
+            free = quick_bounds(self.model, boxes, 0.0)
+            for place, bound in enumerate(free):
+                self.tree.improve(place, float(bound), 0.0)
+            bounds = np.minimum(bounds, free)
         heap = [
             (-float(bound), place, boxes[place], self._some_access(boxes[place, COUNT]), price)
             for place, bound in enumerate(bounds)

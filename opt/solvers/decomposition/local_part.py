@@ -27,6 +27,7 @@ from ...snapshot import LocalPart
 from .local_bound import CellBound, bound_at, bound_cell
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .local_heads import heads_of
+from .local_off import nobody_runs
 from .local_primal import Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
 from .proof_tree import ProofTree, local_proof
@@ -51,10 +52,10 @@ def solve_local(
     """Solve the local part of one epoch until bound - objective <= relative max(|objective|, 1e-9) + absolute, or the deadline.
 
     Or until nothing but the slack for rounding is left of the gap ("exhausted"). With ``certify`` the answer holds the proof
-    of its bound (divisible subchannels only). With ``whole_subchannels`` the search is ``whole_local``'s.
+    of its bound. With ``whole_subchannels`` the search is ``whole_local``'s.
     """
     if part.whole_subchannels:
-        return solve_whole_local(part, relative, absolute, deadline)
+        return solve_whole_local(part, relative, absolute, deadline, certify)
     started = perf_counter()
     problem = reduce_local(part)
     search = _Search(problem, relative, absolute, deadline)
@@ -142,6 +143,10 @@ class _Search:
                 touch, proved = (proved.tau, again) if better else (touch, proved)
                 if not better:
                     break
+        if self.value <= 0.0 < proved.bound:
+            line, slope = line_below(problem, left, touch) if left > 0.0 else (0.0, 0.0)
+            if nobody_runs(problem, low, high, left, right, line, slope):
+                proved = proved._replace(bound=0.0, price=problem.spectrum_price, slack=0.0)
         number = self.tree.add(proved.bound, proved.price, touch)
         if parent.bound < proved.bound:
             proved = proved._replace(bound=parent.bound)

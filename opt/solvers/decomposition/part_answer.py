@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from ...certificate.proof import GlobalProof, LocalProof
+from ...certificate.proof import GlobalProof, LocalProof, WholeGlobalProof
 from ...decision import GlobalDecision, LocalDecision
 from ...result import Stopped
 
@@ -24,4 +24,4 @@ class PartAnswer(Generic[PartDecision]):
     stopped: Stopped
     trace: tuple[tuple[float, float, float], ...] = ()
     stages: dict[str, float] = field(default_factory=dict[str, float])
-    proof: LocalProof | GlobalProof | None = None
+    proof: LocalProof | GlobalProof | WholeGlobalProof | None = None

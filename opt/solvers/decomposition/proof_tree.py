@@ -68,12 +68,13 @@ def leaf_claims(bounds: Iterable[float]) -> Floats:
     return floats(np.maximum(np.fromiter(bounds, dtype=np.float64), 0.0))
 
 
-def local_proof(tree: ProofTree, roots: Iterable[int], claim: float) -> LocalProof:
+def local_proof(tree: ProofTree, roots: Iterable[int], claim: float, whole: bool = False) -> LocalProof:
     """The proof of a local part whose cells have multipliers (price, touch)."""
     listed = tree.preorder(roots, claim)
     cuts = [node for node, is_leaf in listed if not is_leaf]
     leaves = [node for node, is_leaf in listed if is_leaf]
     return LocalProof(
+        whole=whole,
         bound=claim,
         tree=integers([LEAF if is_leaf else node.kind for node, is_leaf in listed]),
         heads=integers([node.index for node in cuts]),

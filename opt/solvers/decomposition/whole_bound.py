@@ -14,7 +14,9 @@ of a convex one is convex: the maximum over tau is at l or at r. So a cell costs
 error is of second order in its width. The bound is convex in nu; every nu >= 0 gives a true bound.
 
 Rounding: as in ``local_bound``, each head errs by a few units of 2^-53 of what it adds and subtracts. A bound is raised by
-(1e-12 + 4e-16 J) times gross benefit, nu J r and what the spectrum costs; cells reach ``OVERLAP`` beyond their right end.
+(1e-12 + 4e-16 J + 1e-15 A (|i| + s l)) times gross benefit, nu J r and what the spectrum costs; cells reach ``OVERLAP`` beyond
+their right end. Where V <= 0 at nu = 0 and worths raised by more than rounding, nobody earns: the bound is
+0 (``nobody_earns``).
 """
 
 from __future__ import annotations
@@ -141,7 +143,7 @@ def bound_whole(
     fade_left = math.exp(-decay * (intercept + slope * left))
     fade_right = fade_left if slope <= 0.0 else math.exp(-decay * (intercept + slope * right))
     total_worth = problem.worth.sum()
-    unit = 1e-12 + 4e-16 * heads
+    unit = 1e-12 + 4e-16 * heads + 1e-15 * decay * (abs(intercept) + slope * left)
     counts_slow, counts_fast, counts = fewest.copy(), fewest.copy(), fewest.copy()
     uplink_slow, uplink_fast, uplink = np.zeros(heads), np.zeros(heads), np.zeros(heads)
     other_counts, other_uplink = fewest.copy(), np.zeros(heads)
@@ -218,3 +220,23 @@ def bound_whole(
         uplink_fast[:] = uplink_slow
         fast = slow
     return WholeBound(best, best_price, best_slack, best_error, counts_slow, uplink_slow, slow, counts_fast, uplink_fast, fast)
+
+
+@compiled
+def nobody_earns(
+    problem: ReducedLocal,
+    seconds: Floats,
+    budget: int,
+    fewest: Integers,
+    most: Integers,
+    low: Floats,
+    high: Floats,
+    left: float,
+    intercept: float,
+    slope: float,
+) -> bool:
+    """Whether no numbers earn anything even if multicast were free of charge, by more than rounding can do."""
+    fade = math.exp(-problem.decay * (intercept + slope * left)) * (1.0 + 2e-12 + 2e-15 * seconds.size)
+    counts, uplink = fewest.copy(), np.zeros(seconds.size)
+    value, _ = best_counts(problem, seconds, budget, fewest, most, low, high, fade, 0.0, counts, uplink)
+    return value <= 0.0

@@ -21,28 +21,35 @@ from dataclasses import replace
 import numpy as np
 
 from ...arrays import Floats, Integers, floats, integers
+from ...certificate.proof import GlobalProof, LocalProof, WholeGlobalProof
 from ...compiled import compiled
 from ...decision import GlobalDecision
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
 from ...global_reduction import IDLING, committee_needs, link_needs, request_needs
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
+from ...whole_subchannels import whole_budget
 from .global_response import SLACK, verification
 from .part_answer import PartAnswer
 from .whole_committee import Manager, least_times, manager_with, worth_of
 from .whole_curve import FROM, SLOPE, TO, committee_rows, reply_time
-from .whole_local import whole_budget
+from .whole_global_proof import whole_global_proof
 
 MOST_POINTS = 12
+# Slacks of worths by which a certificate claims more than the search proves: its checker finds times by other means.
+CHECKED = 10.0
 # Part of the time left that the tables may take: the local part needs some too.
 TABLE_TIME = 0.8
-Divisible = Callable[[GlobalPart, float, float, Deadline], PartAnswer[GlobalDecision]]
+Divisible = Callable[[GlobalPart, float, float, Deadline, bool], PartAnswer[GlobalDecision]]
 
 
 def solve_whole_global(
-    part: GlobalPart, relative: float, absolute: float, deadline: Deadline, divisible: Divisible
+    part: GlobalPart, relative: float, absolute: float, deadline: Deadline, divisible: Divisible, certify: bool = False
 ) -> PartAnswer[GlobalDecision]:
-    """Best decision of one epoch and a proved bound. divisible: the solver of the relaxation to divisible subchannels."""
+    """Best decision of one epoch and a proved bound. divisible: the solver of the relaxation to divisible subchannels.
+
+    With ``certify`` the answer holds the proof of its bound, which then is larger by what a checker's rounding may add.
+    """
     started = time.perf_counter()
     tables = _Tables(part)
     stages = {"rows": time.perf_counter() - started}
@@ -50,11 +57,16 @@ def solve_whole_global(
     points = part.sinr_access.shape[-1]
     patience = Deadline(TABLE_TIME * max(0.0, deadline.limit - deadline.elapsed))
     found = tables.search(patience) if points <= MOST_POINTS else None
+    proof: LocalProof | GlobalProof | WholeGlobalProof | None = None
     if found is not None:
-        access, totals, bound = found
+        access, totals, bound, worth = found
+        if certify:
+            slack = tables.slack(points)
+            proof = whole_global_proof(worth, bound + CHECKED * slack if bound > 0.0 else 0.0, slack, deadline)
+            bound = proof.bound
     else:
-        relaxed = divisible(replace(part, whole_subchannels=False), relative, absolute, deadline)
-        access, bound = relaxed.decision.access, relaxed.bound
+        relaxed = divisible(replace(part, whole_subchannels=False), relative, absolute, deadline, certify)
+        access, bound, proof = relaxed.decision.access, relaxed.bound, relaxed.proof
         totals = tables.spend(access)
     stages["search"] = time.perf_counter() - started
     decision = tables.decision(access, totals)
@@ -68,7 +80,7 @@ def solve_whole_global(
         stopped = "gap"
     elif deadline.passed:
         stopped = "time_limit"
-    return PartAnswer(decision, objective, bound, stopped, ((deadline.elapsed, objective, bound),), stages)
+    return PartAnswer(decision, objective, bound, stopped, ((deadline.elapsed, objective, bound),), stages, proof)
 
 
 @compiled
@@ -128,6 +140,10 @@ class _Tables:
         part, needs = self.part, self.needs
         load = float(needs.access[committee, members].sum())
         times = least_times(load, *self._committee(committee), self.budget, *self._timeouts())
+        if not self.capped:
+            # Phases that pass the timeout by the tolerance count as the timeout: a longer time may be counted shorter.
+            timeout = float(part.timeout)
+            times = np.where(times > timeout, np.maximum(timeout, times / (1.0 + TIMEOUT_TOLERANCE)), times)
         return worth_of(
             times,
             float(len(members)),
@@ -149,8 +165,9 @@ class _Tables:
         part = self.part
         return SLACK * points * (part.benefit + part.spectrum_cost * part.subchannel_hz * self.budget)
 
-    def search(self, deadline: Deadline) -> tuple[Integers, Integers, float] | None:
-        """(access, total of each committee, bound) of the best decision; None when the deadline came first."""
+    def search(self, deadline: Deadline) -> tuple[Integers, Integers, float, Floats] | None:
+        """(access, total of each committee, bound) of the best decision, and worth [I, sets, W + 1] of every set and total;
+        None when the deadline came first."""
         part = self.part
         committees, points = self.needs.access.shape
         sets, width = 1 << points, self.budget + 1
@@ -175,8 +192,9 @@ class _Tables:
             chosen, totals[i] = _last_step(stages[i], worth[i], left, budget, float(stages[i + 1][left, budget]))
             access[_members(chosen, points)] = i
             left, budget = left ^ chosen, budget - int(totals[i])
-        works = bool(np.isfinite(worth[:, 1:]).any())  # or everything is off, which is worth 0 exactly
-        return access, totals, value + (self.slack(points) if works else 0.0)
+        # Where nobody earns anything by more than rounding, everything off (worth 0 exactly) is best.
+        earns = bool((worth > -self.slack(points))[:, 1:, 1:].any())
+        return access, totals, value + self.slack(points) if earns else 0.0, worth
 
     def spend(self, access: Integers) -> Integers:
         """The best totals of each committee for a given access."""

@@ -17,20 +17,23 @@ from time import perf_counter
 import numpy as np
 
 from ...arrays import Booleans, Floats, Integers
+from ...certificate.proof import COUNT_CUT, SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
 from ...local_reduction import ReducedLocal, multicast_needs, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
+from ...whole_subchannels import whole_budget
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .part_answer import PartAnswer
-from .whole_bound import WholeBound, best_counts, bound_whole
+from .proof_tree import ProofTree, local_proof
+from .whole_bound import WholeBound, best_counts, bound_whole, nobody_earns
 from .whole_primal import recover_whole, tune_counts
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """tau in [left, right], fewest <= n <= most, low <= u <= high, and what was proved about it."""
+    """tau in [left, right], fewest <= n <= most, low <= u <= high, what was proved about it, its number in the proof tree."""
 
     left: float
     right: float
@@ -39,16 +42,14 @@ class Cell:
     low: Floats
     high: Floats
     proved: WholeBound
+    number: int
 
 
-def whole_budget(subchannels: float) -> int:
-    """Whole subchannels in a budget; 2.9999999999999996 is 3, as C1 is judged far more coarsely than a sum rounds."""
-    return math.floor(subchannels * (1.0 + 1e-12))
-
-
-def solve_whole_local(part: LocalPart, relative: float, absolute: float, deadline: Deadline) -> PartAnswer[LocalDecision]:
+def solve_whole_local(
+    part: LocalPart, relative: float, absolute: float, deadline: Deadline, certify: bool = False
+) -> PartAnswer[LocalDecision]:
     """Solve one epoch until bound - objective <= relative max(|objective|, 1e-9) + absolute, or the deadline, or nothing but
-    slack is left ("exhausted")."""
+    slack is left ("exhausted"). With ``certify`` the answer holds the proof of its bound."""
     started = perf_counter()
     search = _Search(reduce_local(part), np.array(multicast_needs(part)), relative, absolute, deadline)
     search.stages["reduction"] = perf_counter() - started
@@ -64,7 +65,8 @@ def solve_whole_local(part: LocalPart, relative: float, absolute: float, deadlin
         reached = bound - objective <= relative * max(abs(objective), 1e-9) + absolute
         stopped = "gap" if reached else "exhausted"
     search.trace.append((deadline.elapsed, objective, bound))
-    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages)
+    proof = local_proof(search.tree, search.roots, bound, whole=True) if certify else None
+    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages, proof)
 
 
 class _Search:
@@ -82,6 +84,8 @@ class _Search:
         self.twins = _twins(problem, seconds)
         self.tried: set[tuple[bytes, bytes, float, bool]] = set()
         self.cells = 0
+        self.tree = ProofTree()
+        self.roots: tuple[int, ...] = ()  # of the tree: one, or none when nobody can earn anything
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"bounding": 0.0, "primal": 0.0}
 
@@ -104,7 +108,8 @@ class _Search:
         heads = len(self.seconds)
         most = np.full(heads, self.budget, dtype=np.int64)
         left, right = (need / self.budget * (1.0 - 1e-12), math.inf) if need > 0.0 else (0.0, 0.0)
-        self.consider(left, right, fewest, most, np.zeros(heads), np.full(heads, np.inf), math.inf, 0.0)
+        free = (np.zeros(heads), np.full(heads, np.inf))
+        self.roots = (self.consider(left, right, fewest, most, *free, math.inf, 0.0),)
         while self.open and -self.open[0][0] > max(self.target, self.closed):
             self.trace.append((self.deadline.elapsed, self.value, self.bound))
             if self.deadline.passed:
@@ -122,8 +127,9 @@ class _Search:
         high: Floats,
         above: float,
         price: float,
-    ) -> None:
-        """Bound a new cell (its parent's bound is ``above``), look for a decision, and keep it open if it may hold a better."""
+    ) -> int:
+        """Bound a new cell (its parent's bound is ``above``), look for a decision, and keep it open if it may hold a better;
+        returns its number."""
         started = perf_counter()
         problem = self.problem
         middle = 0.5 * (left + right) if right < math.inf else left
@@ -147,17 +153,23 @@ class _Search:
             self.target,
             precision,
         )
+        if self.value <= 0.0 < proved.bound:
+            boxes = (self.seconds, self.budget, fewest, most, low, high)
+            if nobody_earns(problem, *boxes, left, line, slope):
+                proved = proved._replace(bound=0.0, price=0.0, slack=0.0)
+        number = self.tree.add(proved.bound, proved.price, middle)
         if above < proved.bound:
             proved = proved._replace(bound=above)
         self.cells += 1
         self.stages["bounding"] += perf_counter() - started
-        cell = Cell(left, right, fewest, most, low, high, proved)
+        cell = Cell(left, right, fewest, most, low, high, proved, number)
         if proved.bound > self.target:
             self.improve(cell)
         if proved.bound > max(self.target, self.value + 4.0 * proved.slack):
             heapq.heappush(self.open, (-proved.bound, self.cells, cell))
         else:
             self.closed = max(self.closed, proved.bound)
+        return number
 
     def improve(self, cell: Cell) -> None:
         """Decisions with the counts that the bound of a cell would take."""
@@ -239,8 +251,9 @@ class _Search:
     def cut_time(self, cell: Cell, cut: float) -> None:
         """Two cells left and right of ``cut``."""
         rest = (cell.fewest, cell.most, cell.low, cell.high, cell.proved.bound, cell.proved.price)
-        self.consider(cell.left, cut, *rest)
-        self.consider(cut, cell.right, *rest)
+        self.tree.cut(
+            cell.number, TIME_CUT, 0, cut, self.consider(cell.left, cut, *rest), self.consider(cut, cell.right, *rest)
+        )
 
     def cut_count(self, cell: Cell) -> bool:
         """Two cells with fewer and more subchannels of the head on which the relaxed answers differ most; False: on none."""
@@ -256,10 +269,15 @@ class _Search:
         less, more = cell.most.copy(), cell.fewest.copy()
         less[later] = np.minimum(less[later], cut)
         more[earlier] = np.maximum(more[earlier], cut + 1)
+        below = above = -1
+        rest = (cell.low, cell.high, proved.bound, proved.price)
         if (less >= cell.fewest).all():
-            self.consider(cell.left, cell.right, cell.fewest, less, cell.low, cell.high, proved.bound, proved.price)
+            below = self.consider(cell.left, cell.right, cell.fewest, less, *rest)
         if (more <= cell.most).all():
-            self.consider(cell.left, cell.right, more, cell.most, cell.low, cell.high, proved.bound, proved.price)
+            above = self.consider(cell.left, cell.right, more, cell.most, *rest)
+        nothing = (-math.inf, 0.0, 0.0)  # bound and multipliers of a part without any numbers
+        below, above = (self.tree.add(*nothing) if number < 0 else number for number in (below, above))
+        self.tree.cut(cell.number, COUNT_CUT, j, float(cut), below, above)
         return True
 
     def cut_share(self, cell: Cell, least: float) -> bool:
@@ -273,8 +291,10 @@ class _Search:
         cut = 0.5 * float(proved.uplink_slow[j] + proved.uplink_fast[j])
         less, more = cell.high.copy(), cell.low.copy()
         less[j], more[j] = cut, cut
-        self.consider(cell.left, cell.right, cell.fewest, cell.most, cell.low, less, proved.bound, proved.price)
-        self.consider(cell.left, cell.right, cell.fewest, cell.most, more, cell.high, proved.bound, proved.price)
+        rest = (proved.bound, proved.price)
+        below = self.consider(cell.left, cell.right, cell.fewest, cell.most, cell.low, less, *rest)
+        above = self.consider(cell.left, cell.right, cell.fewest, cell.most, more, cell.high, *rest)
+        self.tree.cut(cell.number, SHARE_CUT, j, cut, below, above)
         return True
 
 
