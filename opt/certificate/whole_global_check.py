@@ -22,7 +22,7 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..global_equations import TIMEOUT_TOLERANCE
-from ..global_reduction import committee_needs, link_needs
+from ..global_reduction import committee_needs, link_needs, useful_subchannels
 from ..snapshot import GlobalPart
 from ..whole_subchannels import whole_budget
 from .proof import LEAF, WholeGlobalProof
@@ -135,7 +135,7 @@ def worth_tables(part: GlobalPart) -> Floats:
     """Upper bounds of worth_i(T, N), [I, sets, W + 1]; 0 for no APs."""
     needs, links = committee_needs(part), link_needs(part)
     committees, points = needs.access.shape
-    budget, capped, timeout = whole_budget(float(part.subchannels_max)), part.timeout_rule == "cap", float(part.timeout)
+    budget, capped, timeout = whole_budget(useful_subchannels(part)), part.timeout_rule == "cap", float(part.timeout)
     longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE)
     worth = np.zeros((committees, 1 << points, budget + 1))
     for i, delegates in enumerate(part.layout.delegates):

@@ -25,7 +25,7 @@ from ...certificate.proof import GlobalProof, LocalProof, WholeGlobalProof
 from ...compiled import compiled
 from ...decision import GlobalDecision
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
-from ...global_reduction import IDLING, committee_needs, link_needs, request_needs
+from ...global_reduction import IDLING, committee_needs, link_needs, request_needs, useful_subchannels
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from ...whole_subchannels import whole_budget
@@ -117,7 +117,7 @@ class _Tables:
 
     def __init__(self, part: GlobalPart) -> None:
         self.part = part
-        self.budget = whole_budget(float(part.subchannels_max))
+        self.budget = whole_budget(useful_subchannels(part))
         self.needs = committee_needs(part)
         self.capped = part.timeout_rule == "cap"
         self.group = part.multicast == "group"

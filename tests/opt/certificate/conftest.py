@@ -58,6 +58,7 @@ def alike():
         content = snapshot_to_json(snapshot)["local"]
         vectors = ("accuracy", "cycles", "upload_bits", "cumulative_weight", "cpu_max_hz", "sinr_uplink")
         equal = {key: [content[key][0]] * len(content[key]) for key in vectors}
+        equal["sinr_peer"] = [[[0.0 if a == b else 50.0 for b in range(3)] for a in range(3)] for _ in range(2)]
         free = {"subchannels_max": subchannels, "spectrum_cost": 0.0, "cpu_cost": 0.0}
         return _changed(snapshot, equal | free | local)
 
@@ -68,14 +69,13 @@ def alike():
 def victims(certified, failures, alike):
     """[(snapshot, solution, certificate)] whose proofs hold, divisible and whole, with cuts of every kind among them."""
     scarce = {"subchannels_max": 3.0}, {"subchannels_max": 20.0}
-    same_links = {"sinr_peer": [[[0.0 if a == b else 50.0 for b in range(3)] for a in range(3)] for _ in range(2)]}
     found = []
     for snapshot in (
         alike(2.0),
         _changed(twingap.draw(preset="tiny", seed=1, multicast="per_link"), *scarce),
         twingap.draw(preset="tiny", seed=4, aps=4, timeout_rule="cap", floor_adaptation=False),
         twingap.draw(preset="paper", seed=1),
-        alike(12.0, whole_subchannels=True, **same_links),
+        alike(12.0, whole_subchannels=True),
         twingap.draw(preset="tiny", seed=3, whole_subchannels=True, multicast="per_link", committees=4, aps=4, **SOME),
         twingap.draw(preset="tiny", seed=2, whole_subchannels=True, timeout_rule="cap", floor_adaptation=False, **SOME),
     ):

@@ -74,6 +74,31 @@ def test_local_bounds_hold_for_any_cuts_and_multipliers(random_tree, leaf_of, mu
     assert cut_trees > 50
 
 
+def test_numbers_of_equal_heads_may_be_cut_anywhere(random_tree, multipliers, alike):
+    """A cut in the number of one of six equal heads cuts those of others too, and some best decision is still covered."""
+    rng = np.random.default_rng(0)
+    for subchannels in (8.0, 11.0, 14.0):
+        part = alike(subchannels, whole_subchannels=True).local
+        answer = solve_local(part, 1e-6, 0.0, Deadline(10.0))
+        assert len(set(np.round(head_spectrum(part, answer.decision)))) > 1, "all have the same number: nothing is tested"
+        for _ in range(40):
+            tree, cuts = random_tree(rng, 6, lambda: (COUNT_CUT, int(rng.integers(6)), float(rng.integers(1, 4))))
+            leaves = int((tree == LEAF).sum())
+            proof = LocalProof(
+                whole=True,
+                bound=0.0,
+                tree=tree,
+                heads=integers([index for index, _ in cuts]),
+                cuts=floats([where for _, where in cuts]),
+                prices=floats(np.zeros(leaves)),
+                touches=floats(multipliers(rng, 1.0, leaves)),
+                bounds=floats(np.zeros(leaves)),
+            )
+            proved = prove_whole_local(part, proof)
+            assert proved is not None
+            assert proved.max() >= answer.objective * (1.0 - 1e-12)
+
+
 def test_global_bounds_hold_for_any_cuts_and_prices(random_tree, leaf_of, multipliers):
     cut_trees = 0
     for seed, mode in itertools.product(range(3), MODES[::2]):
