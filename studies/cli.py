@@ -124,13 +124,17 @@ def export(
     snapshot: SnapshotArgument,
     output: Annotated[Path, typer.Option(help="Model file to write.")],
     formulation: Annotated[str, typer.Option(help="link (the equations as printed) or reduced.")] = "reduced",
-    format_: Annotated[str, typer.Option("--format", help="nl (AMPL; names go to .row and .col) or gms (GAMS).")] = "nl",
+    format_: Annotated[
+        str, typer.Option("--format", help="nl (AMPL), gms (GAMS), or lp: a linear relaxation, a bound.")
+    ] = "nl",
+    gap: Annotated[float, typer.Option(help="lp: refine the relaxation until this relative gap is proved.")] = 1e-2,
+    time_limit: Annotated[float, typer.Option(help="lp: seconds after which it is written as it is.")] = 60.0,
 ) -> None:
     """Write Problem (16) of a snapshot as a model file for other solvers."""
     from ..opt.export import export_model
     from ..opt.snapshot_file import load_snapshot
 
-    files = export_model(load_snapshot(snapshot), formulation, format_, output)
+    files = export_model(load_snapshot(snapshot), formulation, format_, output, gap, time_limit)
     typer.echo(f"wrote {', '.join(map(str, files))}")
 
 

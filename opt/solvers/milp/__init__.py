@@ -9,7 +9,7 @@ import heapq
 
 import numpy as np
 
-from ...decision import Decision
+from ...decision import Decision, GlobalDecision, LocalDecision
 from ...result import Answer, Budget, Deadline, Stopped, TracePoint
 from ...snapshot import Snapshot
 from .global_part import GlobalRelaxation
@@ -25,24 +25,7 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     Raises InputError for ``whole_subchannels`` in either part.
     """
     del rng
-    clock = Deadline(budget.time_limit)
-    local = Refinement(LocalRelaxation(snapshot.local), clock)
-    global_ = Refinement(GlobalRelaxation(snapshot.global_), clock)
-    stopped: Stopped = "exhausted"
-    while True:
-        target = budget.gap * max(abs(local.part.objective + global_.part.objective), 1e-9)
-        if local.gap + global_.gap <= target:
-            stopped = "gap"
-            break
-        if clock.passed:
-            stopped = "time_limit"
-            break
-        movable = [part for part in (local, global_) if part.movable]
-        if not movable:
-            break
-        part = max(movable, key=lambda part: part.gap)
-        rest = target - (global_ if part is local else local).gap
-        part.round(max(0.5 * target, rest), clock)
+    local, global_, stopped = refine_both(snapshot, budget.gap, Deadline(budget.time_limit))
     stages = {f"local {stage}": s for stage, s in local.stages.items()}
     stages |= {f"global {stage}": s for stage, s in global_.stages.items()}
     return Answer(
@@ -54,6 +37,26 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
         trace=_joint_trace(local.trace, global_.trace),
         stages=stages,
     )
+
+
+def refine_both(
+    snapshot: Snapshot, gap: float, clock: Deadline
+) -> tuple[Refinement[LocalDecision], Refinement[GlobalDecision], Stopped]:
+    """Both parts, refined until the gap of their sum is met or the clock has passed; and why it stopped."""
+    local = Refinement(LocalRelaxation(snapshot.local), clock)
+    global_ = Refinement(GlobalRelaxation(snapshot.global_), clock)
+    while True:
+        target = gap * max(abs(local.part.objective + global_.part.objective), 1e-9)
+        if local.gap + global_.gap <= target:
+            return local, global_, "gap"
+        if clock.passed:
+            return local, global_, "time_limit"
+        movable = [part for part in (local, global_) if part.movable]
+        if not movable:
+            return local, global_, "exhausted"
+        part = max(movable, key=lambda part: part.gap)
+        rest = target - (global_ if part is local else local).gap
+        part.round(max(0.5 * target, rest), clock)
 
 
 def _joint_trace(local: list[tuple[float, float, float]], global_: list[tuple[float, float, float]]) -> tuple[TracePoint, ...]:

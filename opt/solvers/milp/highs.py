@@ -63,7 +63,8 @@ class Searched:
     nodes: int
 
 
-def _to_highs(linear: Linear, unit: float) -> highspy.HighsLp:
+def to_highs(linear: Linear, unit: float) -> highspy.HighsLp:
+    """The linear program as HiGHS takes it, money in ``unit``; whole columns are not marked."""
     matrix = linear.matrix
     order = np.argsort(matrix.row, kind="stable")
     counts: Integers = np.bincount(matrix.row, minlength=len(matrix.lower))
@@ -92,7 +93,7 @@ class Relaxation:
         self.highs.silent()
         for name, value in OPTIONS.items():
             self._set(name, value)
-        self.highs.passModel(_to_highs(self.linear, self.unit))
+        self.highs.passModel(to_highs(self.linear, self.unit))
 
     def _set(self, name: str, value: str | float) -> None:
         if self.highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
