@@ -40,9 +40,6 @@ def read_json(path: str | Path) -> dict[str, object]:
 def parse_json(text: str, source: str = "") -> dict[str, object]:
     """The object in a JSON text; NaN, Infinity and repeated keys are errors."""
 
-    def refuse(constant: str) -> NoReturn:
-        raise InputError(f"holds {constant}; every number must be finite", source=source)
-
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         content = dict(pairs)
         if len(content) < len(pairs):
@@ -52,7 +49,7 @@ def parse_json(text: str, source: str = "") -> dict[str, object]:
         return content
 
     try:
-        content: object = json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+        content: object = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise InputError(f"is not valid JSON at {place} ({error.msg}); is the file truncated?", source=source) from None
@@ -60,6 +57,9 @@ def parse_json(text: str, source: str = "") -> dict[str, object]:
         if isinstance(error, InputError):
             raise
         raise InputError("is not readable JSON (nested too deeply or a number too long)", source=source) from None
+    place = _not_finite(content)
+    if place is not None:
+        raise InputError("is NaN or infinite; every number must be finite", field=place, source=source)
     if not isinstance(content, dict):
         raise InputError(f"holds {_kind(content)}; it must be a JSON object", source=source)
     return cast(dict[str, object], content)
@@ -178,6 +178,20 @@ class Reader:
         if not holds(number):
             self.fail(key, f"is {x}; it {wanted}")
         return number
+
+
+def _not_finite(content: object) -> str | None:
+    """Path of a number that is NaN or infinite, if there is one. Without recursion: files may be nested deeply."""
+    pending: list[tuple[str, object]] = [("", content)]
+    while pending:
+        path, found = pending.pop()
+        if isinstance(found, float) and not math.isfinite(found):
+            return path
+        if isinstance(found, dict):
+            pending += [(f"{path}.{key}" if path else key, x) for key, x in cast(dict[str, object], found).items()]
+        elif isinstance(found, list):
+            pending += [(f"{path}[{place}]", x) for place, x in enumerate(cast(list[object], found))]
+    return None
 
 
 def _kind(x: object) -> str:

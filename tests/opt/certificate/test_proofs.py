@@ -50,7 +50,7 @@ def test_where_nothing_pays_the_bound_is_exactly_zero(certified, failures, prese
     # Per-link multicast needs more spectrum than 80 heads can earn back: everything off is best, and no slack is left.
     for seed in range(4):
         snapshot = twingap.draw(preset=preset, seed=seed, multicast="per_link")
-        solution, certificate = certified(snapshot, gap=1e-9)
+        solution, certificate = certified(snapshot, gap=1e-6)
         assert solution.local == (0.0, 0.0)
         assert certificate.local.bound == 0.0
         assert not failures(snapshot, solution, certificate)
