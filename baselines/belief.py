@@ -24,8 +24,8 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 from ..opt.arrays import Booleans, Floats, Integers
+from ..opt.fluctuation import NEPER_PER_DB, linear
 from ..opt.rates import sinr_of, spectral_efficiency
-from ..opt.system import NEPER_PER_DB, linear
 
 LogDensity = Callable[[Floats], Floats]
 

@@ -26,8 +26,8 @@ import numpy as np
 
 from ..opt.arrays import Floats
 from ..opt.decision import Decision
+from ..opt.fluctuation import NEPER_PER_DB
 from ..opt.snapshot import GlobalPart, LocalPart
-from ..opt.system import NEPER_PER_DB
 from ..rl.environment import Environment
 from ..rl.observation import Observation
 from .solver_decisions import planned_decisions

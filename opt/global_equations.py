@@ -12,6 +12,7 @@ import numpy as np
 
 from .arrays import Booleans, Floats, Integers
 from .decision import GlobalDecision
+from .links import weakest_link
 from .rates import seconds, spectral_efficiency
 from .snapshot import GlobalPart
 from .violations import below_zero, excess, not_whole, worst
@@ -39,8 +40,7 @@ def phase_times(part: GlobalPart, decision: GlobalDecision) -> Floats:
     request = np.where(served(part, decision), access, 0.0).max(axis=-1)
     if part.multicast == "group":
         assert decision.multicast is not None
-        weakest = np.where(layout.is_link, part.sinr_peer, np.inf).min(axis=-1)
-        weakest = np.where(layout.is_delegate, weakest, 1.0)
+        weakest = np.where(layout.is_delegate, weakest_link(part.sinr_peer, layout.is_link), 1.0)
         rate = decision.multicast * hz
         to_all = np.where(layout.is_delegate, seconds(bits[..., None], rate * spectral_efficiency(weakest)), 0.0)
         to_manager = seconds(bits[..., None], rate * spectral_efficiency(part.sinr_peer[..., 0]))
@@ -86,19 +86,21 @@ class GlobalEvaluation:
 
     phases [..., I, 5]: as counted, i.e. no longer than the timeout. [..., I]: verification (12), delay (13), served |Omega_i|,
     confirmed (no phase failed), spectrum [subchannels], benefit, spectrum_cost, cpu_cost.
-    violations: C3, C4 (APs too many), C5, C6, nonnegative and, if asked, whole.
+    by_delegate [..., I, V]: spectrum of each delegate [subchannels]. part and decision: what was evaluated.
     """
 
+    part: GlobalPart
+    decision: GlobalDecision
     phases: Floats
     verification: Floats
     delay: Floats
     served: Floats
     confirmed: Booleans
+    by_delegate: Floats
     spectrum: Floats
     benefit: Floats
     spectrum_cost: Floats
     cpu_cost: Floats
-    violations: dict[str, Floats]
 
     @cached_property
     def committee_utility(self) -> Floats:
@@ -111,13 +113,35 @@ class GlobalEvaluation:
         return self.committee_utility.sum(axis=-1)
 
     @cached_property
+    def violations(self) -> dict[str, Floats]:
+        """How far from holding C3, C4 (APs too many), C5, C6, nonnegative and, if asked, whole are; each [...]."""
+        part, decision = self.part, self.decision
+        cpu = np.where(part.layout.is_delegate, decision.cpu_hz, 0.0)
+        shares = decision.multicast if part.multicast == "group" else decision.peer
+        assert shares is not None
+        known = (decision.access >= 0) & (decision.access < part.block_bits.shape[-1])
+        violations = {
+            "C3": np.where(known.all(axis=-1), 0.0, np.inf),
+            "C4": np.maximum(0.0, self.served - part.capacity).max(axis=-1),
+            "C5": excess(self.spectrum.sum(axis=-1), part.subchannels_max),
+            "C6": excess(cpu, part.cpu_max_hz).max(axis=(-1, -2)),
+            "nonnegative": np.maximum(
+                np.maximum(below_zero(decision.request, 1), below_zero(cpu, 2)),
+                below_zero(shares, 2 if part.multicast == "group" else 3),
+            ),
+        }
+        if part.whole_subchannels:
+            violations["whole"] = not_whole(self.by_delegate, 2)
+        return violations
+
+    @cached_property
     def violation(self) -> Floats:
         """Largest violation: relative for C5 and C6, absolute otherwise; +inf for NaN or an unknown committee; [...]."""
         return worst(self.violations)
 
 
 def evaluate_global(part: GlobalPart, decision: GlobalDecision) -> GlobalEvaluation:
-    """Utility, delays, costs and violations of a global decision (model section 3); broadcasts over batch axes."""
+    """Utility, delays and costs of a global decision, violations on demand (model section 3); broadcasts over batch axes."""
     uncut = phase_times(part, decision)
     late = (uncut > part.timeout * (1.0 + TIMEOUT_TOLERANCE)).any(axis=-1)
     confirmed = np.logical_or(~late, part.timeout_rule == "cap")
@@ -128,30 +152,17 @@ def evaluate_global(part: GlobalPart, decision: GlobalDecision) -> GlobalEvaluat
     by_delegate = committee_spectrum(part, decision)
     spectrum = by_delegate.sum(axis=-1)
     cpu = np.where(part.layout.is_delegate, decision.cpu_hz, 0.0)
-    shares = decision.multicast if part.multicast == "group" else decision.peer
-    assert shares is not None
-    known = (decision.access >= 0) & (decision.access < part.block_bits.shape[-1])
-    violations = {
-        "C3": np.where(known.all(axis=-1), 0.0, np.inf),
-        "C4": np.maximum(0.0, count - part.capacity).max(axis=-1),
-        "C5": excess(spectrum.sum(axis=-1), part.subchannels_max),
-        "C6": excess(cpu, part.cpu_max_hz).max(axis=(-1, -2)),
-        "nonnegative": np.maximum(
-            np.maximum(below_zero(decision.request, 1), below_zero(cpu, 2)),
-            below_zero(shares, 2 if part.multicast == "group" else 3),
-        ),
-    }
-    if part.whole_subchannels:
-        violations["whole"] = not_whole(by_delegate, 2)
     return GlobalEvaluation(
+        part=part,
+        decision=decision,
         phases=phases,
         verification=verification,
         delay=delay,
         served=count,
         confirmed=confirmed,
+        by_delegate=by_delegate,
         spectrum=spectrum,
         benefit=count * np.where(confirmed, part.benefit * np.exp(-part.decay * delay), 0.0),
         spectrum_cost=count * part.spectrum_cost * part.subchannel_hz * spectrum,
         cpu_cost=count * part.cpu_cost * cpu.sum(axis=-1),
-        violations=violations,
     )

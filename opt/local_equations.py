@@ -12,6 +12,7 @@ import numpy as np
 
 from .arrays import Floats
 from .decision import LocalDecision
+from .links import weakest_link
 from .rates import seconds, spectral_efficiency
 from .snapshot import LocalPart
 from .violations import below_zero, excess, not_whole, worst
@@ -40,8 +41,7 @@ def upload_time(part: LocalPart, uplink: Floats) -> Floats:
 def weakest_peer(part: LocalPart) -> Floats:
     """SINR of each head's weakest link to a peer of its AP; +inf for a head without peers; [..., J]."""
     layout = part.layout
-    weakest = np.where(layout.is_link, part.sinr_peer, np.inf).min(axis=-1)
-    return weakest[..., layout.ap, layout.rank]
+    return layout.per_head(weakest_link(part.sinr_peer, layout.is_link))
 
 
 def multicast_times(part: LocalPart, decision: LocalDecision) -> Floats:
@@ -58,7 +58,7 @@ def multicast_times(part: LocalPart, decision: LocalDecision) -> Floats:
         return np.where(alone, 0.0, slowest)
     assert decision.peer is not None
     link = seconds(part.multicast_bits, decision.peer * part.subchannel_hz * spectral_efficiency(part.sinr_peer))
-    return np.where(layout.is_link, link, 0.0).max(axis=-1)[..., layout.ap, layout.rank]
+    return layout.per_head(np.where(layout.is_link, link, 0.0).max(axis=-1))
 
 
 def queueing_time(part: LocalPart, multicast: Floats) -> Floats:
@@ -96,7 +96,7 @@ def head_spectrum(part: LocalPart, decision: LocalDecision) -> Floats:
         return decision.uplink + np.where(layout.heads[layout.ap] == 1, 0.0, decision.multicast)
     assert decision.peer is not None
     links = np.where(layout.is_link, decision.peer, 0.0).sum(axis=-1)
-    return decision.uplink + links[..., layout.ap, layout.rank]
+    return decision.uplink + layout.per_head(links)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +104,11 @@ class LocalEvaluation:
     """What a local decision earns and takes. Times in s, money in utility units.
 
     [..., J]: training (1), upload (3), confirmation (11), delay (10)(4), benefit, spectrum_cost, cpu_cost (14), spectrum W_j.
-    [...]: multicast, mean T_multi (7); queueing (6); adaptation (11). violations: C1, C2, nonnegative and, if asked, whole.
+    [...]: multicast, mean T_multi (7); queueing (6); adaptation (11). part and decision: what was evaluated.
     """
 
+    part: LocalPart
+    decision: LocalDecision
     training: Floats
     upload: Floats
     multicast: Floats
@@ -118,7 +120,6 @@ class LocalEvaluation:
     benefit: Floats
     spectrum_cost: Floats
     cpu_cost: Floats
-    violations: dict[str, Floats]
 
     @cached_property
     def head_utility(self) -> Floats:
@@ -131,13 +132,31 @@ class LocalEvaluation:
         return self.head_utility.sum(axis=-1)
 
     @cached_property
+    def violations(self) -> dict[str, Floats]:
+        """How far from holding C1, C2, nonnegative and, if asked, whole are; each [...]."""
+        part, decision = self.part, self.decision
+        shares = decision.multicast if part.multicast == "group" else decision.peer
+        assert shares is not None
+        violations = {
+            "C1": excess(self.spectrum.sum(axis=-1), part.subchannels_max),
+            "C2": excess(decision.cpu_hz, part.cpu_max_hz).max(axis=-1),
+            "nonnegative": np.maximum(
+                np.maximum(below_zero(decision.uplink, 1), below_zero(decision.cpu_hz, 1)),
+                below_zero(shares, 1 if part.multicast == "group" else 3),
+            ),
+        }
+        if part.whole_subchannels:
+            violations["whole"] = not_whole(self.spectrum, 1)
+        return violations
+
+    @cached_property
     def violation(self) -> Floats:
         """Largest violation: relative for C1 and C2, absolute otherwise; +inf for NaN; [...]."""
         return worst(self.violations)
 
 
 def evaluate_local(part: LocalPart, decision: LocalDecision) -> LocalEvaluation:
-    """Utility, delays, costs and violations of a local decision (model section 2); broadcasts over batch axes."""
+    """Utility, delays and costs of a local decision, violations on demand (model section 2); broadcasts over batch axes."""
     training = training_time(part, decision.cpu_hz)
     upload = upload_time(part, decision.uplink)
     multicast = multicast_times(part, decision).mean(axis=-1)
@@ -146,19 +165,9 @@ def evaluate_local(part: LocalPart, decision: LocalDecision) -> LocalEvaluation:
     confirmation = confirmation_time(part)
     delay = training + upload + (queueing + adaptation)[..., None] + confirmation
     spectrum = head_spectrum(part, decision)
-    shares = decision.multicast if part.multicast == "group" else decision.peer
-    assert shares is not None
-    violations = {
-        "C1": excess(spectrum.sum(axis=-1), part.subchannels_max),
-        "C2": excess(decision.cpu_hz, part.cpu_max_hz).max(axis=-1),
-        "nonnegative": np.maximum(
-            np.maximum(below_zero(decision.uplink, 1), below_zero(decision.cpu_hz, 1)),
-            below_zero(shares, 1 if part.multicast == "group" else 3),
-        ),
-    }
-    if part.whole_subchannels:
-        violations["whole"] = not_whole(spectrum, 1)
     return LocalEvaluation(
+        part=part,
+        decision=decision,
         training=training,
         upload=upload,
         multicast=multicast,
@@ -170,5 +179,4 @@ def evaluate_local(part: LocalPart, decision: LocalDecision) -> LocalEvaluation:
         benefit=part.benefit * np.exp(-part.decay * delay),
         spectrum_cost=part.spectrum_cost * part.subchannel_hz * spectrum,
         cpu_cost=part.cpu_cost * decision.cpu_hz,
-        violations=violations,
     )

@@ -65,7 +65,7 @@ def multicast_needs(part: LocalPart) -> Floats:
     """s_j [subchannel seconds]: multicast spectrum of head j times T_multi_j; 0 for a head without peers; [..., J]."""
     links = link_needs(part)
     heads = links.max(axis=-1) if part.multicast == "group" else links.sum(axis=-1)
-    return heads[..., part.layout.ap, part.layout.rank]
+    return part.layout.per_head(heads)
 
 
 def reduce_local(part: LocalPart) -> ReducedLocal:

@@ -25,8 +25,8 @@ def seconds(amount: Floats | float, rate: Floats) -> Floats:
 
     amount in bits (or cycles), rate in bit/s (or cycles/s); arrays broadcast.
     """
-    amount, rate = np.broadcast_arrays(np.asarray(amount, dtype=np.float64), np.asarray(rate, dtype=np.float64))
-    return np.divide(amount, rate, out=np.full(rate.shape, np.inf), where=rate > amount / NEVER)
+    possible = np.asarray(rate > amount / NEVER)
+    return np.divide(amount, rate, out=np.full(possible.shape, np.inf), where=possible)
 
 
 def sinr_of(efficiency: NDArray[np.floating[Any]]) -> Floats:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Booleans, Floats, Integers, booleans, integers
 
@@ -49,6 +51,27 @@ class HeadLayout:
         head[ap, rank] = np.arange(len(ap))
         is_link = is_head[:, :, None] & is_head[:, None, :] & (place[:, None] != place[None, :])
         return cls(integers(ap), integers(rank), integers(heads), integers(head), booleans(is_head), booleans(is_link))
+
+    @cached_property
+    def place(self) -> Integers:
+        """Where each head stands in the flattened [K, N]; [J]."""
+        return integers(self.ap * self.head.shape[1] + self.rank)
+
+    @cached_property
+    def is_full(self) -> bool:
+        """True when every AP has N heads, so that [K, N] flattened is [J]."""
+        return np.array_equal(self.place, np.arange(self.head.size))
+
+    def per_head(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values [..., K, N] of the heads alone, [..., J]; a view where that is possible."""
+        flat = values.reshape((*values.shape[:-2], -1))
+        return flat if self.is_full else flat.take(self.place, axis=-1)
+
+    def sum_per_ap(self, values: Floats) -> Floats:
+        """Sums of values [..., J] over the heads of each AP, [..., K]."""
+        if self.is_full:
+            return values.reshape((*values.shape[:-1], *self.head.shape)).sum(axis=-1)
+        return np.add.reduceat(values, self.head[:, 0], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)

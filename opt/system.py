@@ -7,20 +7,24 @@ that keeps z standard normal therefore keeps every marginal, whatever its correl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-from .arrays import Floats, Integers, floats, integers
+from .arrays import Booleans, Floats, Integers, floats, integers
+from .fluctuation import Latent, fluctuated
 from .scenario import Scenario, Span
 from .scenario import preset as scenario_of
 from .snapshot import CommitteeLayout, GlobalPart, HeadLayout, LocalPart, Snapshot
 
+Number = TypeVar("Number", bound=np.floating[Any])
+
 BITS_PER_BYTE = 8.0
-NEPER_PER_DB = np.log(10.0) / 10.0
 Vector = TypeVar("Vector", Floats, Integers)
 
 
@@ -30,6 +34,7 @@ class State:
 
     cpu_head [..., J] cycles/s; sinr_uplink_db [..., J]; sinr_peer_db [..., K, N, N]; block_bits [..., I];
     capacity [..., I]; cpu_delegate [..., I, V] cycles/s; sinr_access_db [..., I, K]; sinr_link_db [..., I, V, V].
+    sinr_db, sinr [..., latent_size]: all SINR in the places of z, in dB (views of which are the four fields) and linear.
     """
 
     cpu_head: Floats
@@ -40,6 +45,8 @@ class State:
     cpu_delegate: Floats
     sinr_access_db: Floats
     sinr_link_db: Floats
+    sinr_db: Floats
+    sinr: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,39 +94,62 @@ class System:
     @cached_property
     def latent_size(self) -> int:
         """Length of z."""
-        return sum(int(np.prod(shape)) for shape in self.latent_shapes.values())
+        return sum(math.prod(shape) for shape in self.latent_shapes.values())
 
-    def split(self, latent: Floats) -> dict[str, Floats]:
+    def split(self, latent: NDArray[Number]) -> dict[str, NDArray[Number]]:
         """Views of z [..., latent_size] by field of State."""
         batch = latent.shape[:-1]
-        views: dict[str, Floats] = {}
+        views: dict[str, NDArray[Number]] = {}
         start = 0
         for name, shape in self.latent_shapes.items():
-            stop = start + int(np.prod(shape))
+            stop = start + math.prod(shape)
             views[name] = latent[..., start:stop].reshape(batch + shape)
             start = stop
         return views
 
-    def state(self, latent: Floats) -> State:
+    @cached_property
+    def is_sinr(self) -> Floats:
+        """1 in the places of z that stand for a real link's SINR, 0 elsewhere; [latent_size]."""
+        return self._placed(1.0, self.heads.is_link, 1.0, self.committees.is_link)
+
+    @cached_property
+    def _mean_sinr_db(self) -> Floats:
+        return self._placed(self.mean_sinr_uplink_db, self.mean_sinr_peer_db, self.mean_sinr_access_db, self.mean_sinr_link_db)
+
+    def _placed(
+        self, uplink: Floats | float, peer: Floats | Booleans, access: Floats | float, link: Floats | Booleans
+    ) -> Floats:
+        """Numbers of the four kinds of SINR in their places of z, 0 elsewhere; [latent_size]."""
+        flat = np.zeros(self.latent_size)
+        views = self.split(flat)
+        for field_, values in (("uplink", uplink), ("peer", peer), ("access", access), ("link", link)):
+            views[f"sinr_{field_}_db"][...] = values
+        flat.setflags(write=False)
+        return flat
+
+    def state(self, latent: Latent) -> State:
         """The state that z [..., latent_size] stands for."""
-        z = self.split(latent)
         numbers = self.scenario
+        # SINR is nearly all of a state: one pass over all of z.
+        sinr_db, sinr = fluctuated(self._mean_sinr_db, numbers.sinr_fluctuation_db * self.is_sinr, latent)
+        decibel = self.split(sinr_db)
+        z = self.split(latent)
         low, high = numbers.capacity_range
-        swing = numbers.sinr_fluctuation_db
-        committees = self.committees
         return State(
             cpu_head=_cpu(self.mean_cpu_head, z["cpu_head"], numbers.cpu_fluctuation, numbers.head_cpu_hz),
-            sinr_uplink_db=self.mean_sinr_uplink_db + swing * z["sinr_uplink_db"],
-            sinr_peer_db=self.mean_sinr_peer_db + swing * self.heads.is_link * z["sinr_peer_db"],
+            sinr_uplink_db=decibel["sinr_uplink_db"],
+            sinr_peer_db=decibel["sinr_peer_db"],
             block_bits=_block_bits(z["block_bits"], numbers.block_bytes),
             capacity=np.minimum(low + np.floor((high - low + 1) * _uniform(z["capacity"])), high).astype(np.int64),
             cpu_delegate=np.where(
-                committees.is_delegate,
+                self.committees.is_delegate,
                 _cpu(self.mean_cpu_delegate, z["cpu_delegate"], numbers.cpu_fluctuation, numbers.delegate_cpu_hz),
                 1.0,
             ),
-            sinr_access_db=self.mean_sinr_access_db + swing * z["sinr_access_db"],
-            sinr_link_db=self.mean_sinr_link_db + swing * committees.is_link * z["sinr_link_db"],
+            sinr_access_db=decibel["sinr_access_db"],
+            sinr_link_db=decibel["sinr_link_db"],
+            sinr_db=sinr_db,
+            sinr=sinr,
         )
 
     def mean_state(self) -> State:
@@ -129,6 +159,7 @@ class System:
     def snapshot(self, state: State, name: str = "", *, cycles: Floats | None = None) -> Snapshot:
         """Problem (16) at this state. ``cycles`` [..., J] replaces the heads' true cycles (a twin that misreads data)."""
         numbers = self.scenario
+        sinr = self.split(state.sinr)
         local = LocalPart(
             subchannel_hz=numbers.subchannel_hz,
             subchannels_max=numbers.local_subchannels,
@@ -150,8 +181,8 @@ class System:
             upload_bits=self.upload_bits,
             cumulative_weight=self.cumulative_weight,
             cpu_max_hz=state.cpu_head,
-            sinr_uplink=linear(state.sinr_uplink_db),
-            sinr_peer=linear(state.sinr_peer_db),
+            sinr_uplink=sinr["sinr_uplink_db"],
+            sinr_peer=sinr["sinr_peer_db"],
         )
         global_ = GlobalPart(
             subchannel_hz=numbers.subchannel_hz,
@@ -169,8 +200,8 @@ class System:
             capacity=state.capacity,
             cycles=self.committee_cycles,
             cpu_max_hz=state.cpu_delegate,
-            sinr_access=linear(state.sinr_access_db),
-            sinr_peer=linear(state.sinr_link_db),
+            sinr_access=sinr["sinr_access_db"],
+            sinr_peer=sinr["sinr_link_db"],
         )
         return Snapshot(name or self.name, local, global_)
 
@@ -250,11 +281,6 @@ def draw(preset: str = "paper", seed: int = 0, **changes: object) -> Snapshot:
     return system.snapshot(system.state(latent))
 
 
-def linear(decibel: Floats) -> Floats:
-    """10^(dB / 10)."""
-    return np.exp(NEPER_PER_DB * decibel)
-
-
 def _counts(rng: np.random.Generator, span: tuple[int, int], number: int) -> Integers:
     return rng.integers(span[0], span[1], size=number, endpoint=True)
 
@@ -266,15 +292,15 @@ def _data_bits(rng: np.random.Generator, scenario: Scenario, devices: Integers) 
     return floats(np.bincount(cluster, weights=each).astype(np.float64))
 
 
-def _cpu(mean: Floats, z: Floats, fluctuation: float, span: Span) -> Floats:
-    return np.clip(mean * (1.0 + fluctuation * z), *span)
+def _cpu(mean: Floats, z: Latent, fluctuation: float, span: Span) -> Floats:
+    return np.clip(mean * (1.0 + fluctuation * z.astype(np.float64)), *span)
 
 
-def _uniform(z: Floats) -> Floats:
+def _uniform(z: Latent) -> Floats:
     """Standard normals to uniforms on [0, 1]."""
-    return np.asarray(ndtr(z))
+    return np.asarray(ndtr(z.astype(np.float64)))
 
 
-def _block_bits(z: Floats, block_bytes: Span) -> Floats:
+def _block_bits(z: Latent, block_bytes: Span) -> Floats:
     low, high = block_bytes
     return BITS_PER_BYTE * (low + (high - low) * _uniform(z))

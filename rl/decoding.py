@@ -93,7 +93,7 @@ def _decode_global(
         factor = whole_factor(flat, within=truth.subchannels_max if projected else None)
         scale = scale * factor.reshape(asked.shape)
     multicast = scale * multicast
-    request = np.broadcast_to(scale, asked.shape)[..., 0] * request
+    request = scale[..., 0] * request
     cpu = action.cpu * twin.cpu_max_hz
     if projected:
         cpu = np.minimum(cpu, truth.cpu_max_hz)

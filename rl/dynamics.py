@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..opt.arrays import Floats
 from ..opt.system import System
+from .normals import Normals, standard_normals
 
 
-def first_epoch(system: System, envs: int, rng: np.random.Generator) -> Floats:
+def first_epoch(system: System, envs: int, rng: np.random.Generator) -> Normals:
     """z [env, latent] drawn from the stationary distribution."""
-    return rng.standard_normal((envs, system.latent_size))
+    return standard_normals((envs, system.latent_size), rng)
 
 
-def next_epoch(latent: Floats, correlation: float, rng: np.random.Generator) -> Floats:
+def next_epoch(latent: Normals, correlation: float, rng: np.random.Generator) -> Normals:
     """z of the epoch after ``latent`` [env, latent]; every call takes the same number of draws whatever the correlation."""
-    fresh = rng.standard_normal(latent.shape)
+    envs, size = latent.shape
+    fresh = standard_normals((envs, size), rng)
     if correlation == 0.0:
         return fresh
     fresh *= np.sqrt(1.0 - correlation**2)

@@ -24,6 +24,8 @@ from .actions import Action, check_action
 from .decoding import Decoded, Decoding, decode
 from .dynamics import first_epoch, next_epoch
 from .execution import execute, in_batch
+from .memory import keep_freed_memory
+from .normals import Normals, standard_normals, stream, stream_state
 from .observation import Encoding, Observation
 from .twin import TwinError, error_size, observe
 
@@ -61,7 +63,7 @@ class EnvironmentState:
     """Where an environment stands: latent epoch [E, n], epochs done in this episode, and both generators' states (that of the
     errors as it was before it drew the present epoch's)."""
 
-    latent: Floats
+    latent: Normals
     epoch: int
     truth_rng: Mapping[str, Any]
     error_rng: Mapping[str, Any]
@@ -108,13 +110,14 @@ class Environment:
         label = scenario if isinstance(scenario, str) else "scenario"
         self.system: System = draw_system(self.scenario, np.random.default_rng(system_seed), f"{label}-{system_seed}")
         self.encoding = Encoding(self.system)
+        keep_freed_memory()
         self._start_streams(seed)
         self._started = False
 
     def _start_streams(self, seed: int) -> None:
         for_truth, for_error = np.random.SeedSequence(seed).spawn(2)
-        self._truth_rng = np.random.default_rng(for_truth)
-        self._error_rng = np.random.default_rng(for_error)
+        self._truth_rng = stream(for_truth)
+        self._error_rng = stream(for_error)
 
     def reset(self, seed: int | None = None) -> Observation:
         """Start a new episode everywhere. With a seed the streams start again from it, otherwise they go on."""
@@ -135,8 +138,7 @@ class Environment:
         paid = np.ones(self.num_envs)
         if self.decoding == "as_printed":
             paid = np.where(decoded.claims_hold & (evaluation.violation <= FEASIBLE), 1.0, 0.0)
-        first = np.searchsorted(truth.local.layout.ap, np.arange(len(truth.local.layout.heads)))
-        by_ap = np.add.reduceat(evaluation.local.head_utility, first, axis=-1)
+        by_ap = truth.local.layout.sum_per_ap(evaluation.local.head_utility)
         self._epoch += 1
         over = self._epoch == self.horizon
         if over:
@@ -159,7 +161,7 @@ class Environment:
         """Where it stands, for ``restore``; the scenario, sigma and seeds it was made with are not part of it."""
         if not self._started:
             raise InputError("was asked for before reset(); there is no epoch yet", field="state")
-        return EnvironmentState(self._latent, self._epoch, self._truth_rng.bit_generator.state, self._error_state)
+        return EnvironmentState(self._latent, self._epoch, stream_state(self._truth_rng), self._error_state)
 
     def restore(self, state: EnvironmentState) -> Observation:
         """Go on from there: the present epoch's observation, and from then on what the other environment would have shown."""
@@ -182,13 +184,13 @@ class Environment:
 
     def _look(self) -> Observation:
         """The twin's view of the current epoch; draws this epoch's errors."""
-        self._error_state = self._error_rng.bit_generator.state
+        self._error_state = stream_state(self._error_rng)
         state = self.system.state(self._latent)
         self._truth = self.system.snapshot(state)
         if self.twin_error.is_zero:
             self._twin = self._truth
             return Observation(self._twin, state, self.encoding)
-        normals = self._error_rng.standard_normal((self.num_envs, error_size(self.system)))
+        normals = standard_normals((self.num_envs, error_size(self.system)), self._error_rng)
         seen, cycles = observe(self.system, state, normals, self.twin_error)
         self._twin = self.system.snapshot(seen, cycles=cycles)
         return Observation(self._twin, seen, self.encoding)

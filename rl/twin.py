@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..opt.arrays import Floats, Integers
 from ..opt.errors import InputError
+from ..opt.fluctuation import Latent, fluctuated
 from ..opt.system import State, System
 
 # An SINR error has a standard deviation of 10 sigma dB (model section 6).
@@ -66,36 +66,41 @@ def error_size(system: System) -> int:
     return system.latent_size + len(system.cycles)
 
 
-def observe(system: System, state: State, normals: Floats, error: TwinError) -> tuple[State, Floats]:
+def observe(system: System, state: State, normals: Latent, error: TwinError) -> tuple[State, Floats]:
     """The observed state and the observed cycles [env, J] or [J]; normals [env, error_size]."""
-    z = system.split(normals[..., : system.latent_size])
-    decibel = DB_PER_SIGMA * error.sinr
-    heads, committees = system.heads, system.committees
+    normals_of_state = normals[..., : system.latent_size]
+    z = system.split(normals_of_state)
+    sinr_db, sinr = state.sinr_db, state.sinr
+    if error.sinr > 0.0:
+        sinr_db, sinr = fluctuated(sinr_db, DB_PER_SIGMA * error.sinr * system.is_sinr, normals_of_state)
+    decibel = system.split(sinr_db)
     observed = State(
         cpu_head=_relative(state.cpu_head, error.cpu, z["cpu_head"]),
-        sinr_uplink_db=_additive(state.sinr_uplink_db, decibel, z["sinr_uplink_db"]),
-        sinr_peer_db=_additive(state.sinr_peer_db, decibel * heads.is_link, z["sinr_peer_db"]),
+        sinr_uplink_db=decibel["sinr_uplink_db"],
+        sinr_peer_db=decibel["sinr_peer_db"],
         block_bits=_relative(state.block_bits, error.block, z["block_bits"]),
-        capacity=_capacity(state.capacity, error.capacity, z["capacity"], len(heads.heads)),
-        cpu_delegate=np.where(committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
-        sinr_access_db=_additive(state.sinr_access_db, decibel, z["sinr_access_db"]),
-        sinr_link_db=_additive(state.sinr_link_db, decibel * committees.is_link, z["sinr_link_db"]),
+        capacity=_capacity(state.capacity, error.capacity, z["capacity"], len(system.heads.heads)),
+        cpu_delegate=np.where(system.committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
+        sinr_access_db=decibel["sinr_access_db"],
+        sinr_link_db=decibel["sinr_link_db"],
+        sinr_db=sinr_db,
+        sinr=sinr,
     )
     return observed, _relative(system.cycles, error.data, normals[..., system.latent_size :])
 
 
-def _relative(value: Floats, sigma: float, z: Floats) -> Floats:
-    return value * np.maximum(1.0 + sigma * z, LEAST_FACTOR) if sigma > 0.0 else value
+def _relative(value: Floats, sigma: float, z: Latent) -> Floats:
+    if sigma == 0.0:
+        return value
+    factor = np.multiply(z, sigma, dtype=np.float64)
+    factor += 1.0
+    return value * np.maximum(factor, LEAST_FACTOR)
 
 
-def _additive(value: Floats, deviation: NDArray[np.floating[Any]] | float, z: Floats) -> Floats:
-    return value + deviation * z if np.any(deviation) else value
-
-
-def _capacity(capacity: Integers, sigma: float, z: Floats, aps: int) -> Integers:
+def _capacity(capacity: Integers, sigma: float, z: Latent, aps: int) -> Integers:
     """psi as observed: whole, >= 1, and raised evenly where the sum would not hold all APs (no valid twin shows that)."""
     if sigma == 0.0:
         return capacity
-    seen = np.maximum(np.rint(capacity * (1.0 + sigma * z)), 1.0).astype(np.int64)
+    seen = np.maximum(np.rint(capacity * (1.0 + np.multiply(z, sigma, dtype=np.float64))), 1.0).astype(np.int64)
     missing = np.maximum(aps - seen.sum(axis=-1, keepdims=True), 0)
     return cast(Integers, seen + -(-missing // seen.shape[-1]))

@@ -13,8 +13,8 @@ from twingap.baselines.belief import (
     largest_need,
     sinr_belief,
 )
+from twingap.opt.fluctuation import linear
 from twingap.opt.rates import sinr_of, spectral_efficiency
-from twingap.opt.system import linear
 
 
 def weighted_mean(truths, reading, sigma):

@@ -1,4 +1,4 @@
-"""How long one environment step takes, and where the time goes: python benchmarks/environment.py [preset] [environments].
+"""How long one environment step takes, and where the time goes: python benchmarks/env_throughput.py [preset] [environments].
 
 An agent row is one agent of one environment in one epoch; the step includes twin error and reward, not the policy.
 """
@@ -13,6 +13,7 @@ from twingap.opt.evaluation import evaluate
 from twingap.rl.actions import Action, GlobalAction, LocalAction, check_action
 from twingap.rl.decoding import decode
 from twingap.rl.environment import Environment, make_env
+from twingap.rl.normals import standard_normals
 from twingap.rl.twin import error_size, observe
 
 
@@ -52,7 +53,7 @@ def main(preset: str = "paper", environments: str = "64") -> None:
     system, truth, twin = env.system, env.truth, observation.twin
     rng = np.random.default_rng(0)
     shape = (env.num_envs, error_size(system))
-    normals = rng.standard_normal(shape)
+    normals = standard_normals(shape, rng)
     state = system.state(normals[:, : system.latent_size])
     decision = decode(action, twin, truth, "projection").decision
     rows = env.num_envs * (len(system.heads.heads) + len(system.committees.delegates))
@@ -60,7 +61,7 @@ def main(preset: str = "paper", environments: str = "64") -> None:
     print(f"{preset}, {env.num_envs} environments, {rows} agent rows")
     print(f"step                          {total:8.3f} ms   {1e3 * total / rows:6.2f} microseconds per agent row")
     stages: list[tuple[str, Callable[[], object]]] = [
-        ("normals (truth and error)", lambda: (rng.standard_normal(shape), rng.standard_normal(shape))),
+        ("normals (truth and error)", lambda: (standard_normals(shape, rng), standard_normals(shape, rng))),
         ("state", lambda: system.state(normals[:, : system.latent_size])),
         ("observe", lambda: observe(system, state, normals, env.twin_error)),
         ("snapshots (truth and twin)", lambda: (system.snapshot(state), system.snapshot(state))),

@@ -1,0 +1,45 @@
+"""Normal fluctuations of SINR around a centre: from epoch to epoch, and from what is true to what a twin shows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Floats
+from .compiled import compiled
+
+# Standard normals: float64 where one epoch is drawn, float32 where environments draw by the thousand.
+Latent = NDArray[np.floating[Any]]
+NEPER_PER_DB = math.log(10.0) / 10.0
+
+
+def linear(decibel: Floats) -> Floats:
+    """10^(dB / 10)."""
+    return np.exp(NEPER_PER_DB * decibel)
+
+
+def fluctuated(centre_db: Floats, deviation_db: Floats, z: Latent) -> tuple[Floats, Floats]:
+    """(SINR in dB, the same ``linear``): dB = centre + deviation z; float64.
+
+    centre_db [n] or as z, deviation_db [n], z [..., n] standard normals.
+    """
+    size = z.shape[-1]
+    decibel, linear = _fluctuated(centre_db.reshape(-1, size), deviation_db, z.reshape(-1, size))
+    np.exp(linear, out=linear)
+    return decibel.reshape(z.shape), linear.reshape(z.shape)
+
+
+@compiled
+def _fluctuated(centre: Floats, deviation: Floats, z: Latent) -> tuple[Floats, Floats]:
+    """Both in one pass, the second still as a natural logarithm."""
+    decibel, neper = np.empty(z.shape), np.empty(z.shape)
+    for row in range(z.shape[0]):
+        around = centre[row if centre.shape[0] > 1 else 0]
+        for place in range(z.shape[1]):
+            value = around[place] + deviation[place] * z[row, place]
+            decibel[row, place] = value
+            neper[row, place] = NEPER_PER_DB * value
+    return decibel, neper

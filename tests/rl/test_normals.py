@@ -1,0 +1,51 @@
+"""The normals are normal and independent, whatever the shape, and a stream's state brings them back."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from twingap.rl.normals import BLOCK, standard_normals, stream, stream_state
+
+
+def seeded(seed=3):
+    return stream(np.random.SeedSequence(seed))
+
+
+def test_the_distribution_is_the_standard_normal_one():
+    drawn = standard_normals((400, 2000), seeded()).astype(np.float64)
+    assert stats.kstest(drawn.ravel(), "norm").pvalue > 1e-3
+    for power, expected, variance in ((1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)):
+        assert abs((drawn**power).mean() - expected) < 4.0 * np.sqrt(variance / drawn.size)
+    # Tails: as many beyond 3 and 4 standard deviations as there should be.
+    for limit in (3.0, 4.0):
+        expected = 2.0 * stats.norm.sf(limit) * drawn.size
+        assert abs((np.abs(drawn) > limit).sum() - expected) < 4.0 * np.sqrt(expected)
+
+
+def test_no_two_places_are_correlated():
+    drawn = standard_normals((BLOCK + 7,), seeded(1)).astype(np.float64)
+    half = BLOCK // 2
+    # The two of a pair lie half a block apart; neighbours and squares (a shared radius) must not show it either.
+    for lag in (1, 2, half - 1, half, half + 1):
+        first, second = drawn[:-lag], drawn[lag:]
+        limit = 4.0 / np.sqrt(len(first))
+        assert abs(np.corrcoef(first, second)[0, 1]) < limit
+        assert abs(np.corrcoef(first**2, second**2)[0, 1]) < limit
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 2), (2, BLOCK - 1), (BLOCK + 1,)])
+def test_any_shape_is_filled(shape):
+    drawn = standard_normals(shape, seeded())
+    assert drawn.shape == shape
+    assert drawn.dtype == np.float32
+    assert np.isfinite(drawn).all()
+    assert len(np.unique(drawn)) > 0.99 * drawn.size
+
+
+def test_a_stream_goes_on_from_its_state_as_plain_data():
+    first, second = seeded(), seeded(9)
+    standard_normals((3, 3), first)
+    second.bit_generator.state = json.loads(json.dumps(stream_state(first)))
+    np.testing.assert_array_equal(standard_normals((5,), second), standard_normals((5,), first))
