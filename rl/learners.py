@@ -27,6 +27,7 @@ LEARNERS: dict[str, str] = {
     "gradient": "twingap.rl.gradient_training:LEARNER",
     "ddqn": "twingap.baselines.ddqn_training:LEARNER",
     "ddpg": "twingap.baselines.ddpg_training:LEARNER",
+    "a3c": "twingap.baselines.a3c_training:LEARNER",
 }
 
 

@@ -1,0 +1,210 @@
+r"""Asynchronous advantage actor-critic (Mnih et al., 2016): what one worker does, and what workers share.
+
+Every worker has an environment and a copy of the networks. It rolls out, computes the gradient of
+
+    - mean of log pi(a|s) A - sum of coefficient x entropy + (V - return)^2,      A by ``advantages.gae``,
+
+on its copy, pushes the gradient through Adam into the shared parameters (whose moments are shared, too) and pulls them. Other
+workers have pushed meanwhile, so gradients are stale by up to one push of each: the asynchrony that gives the method its name.
+There is no clip (28): nothing holds the policy near the one that drew the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from ..opt.arrays import Booleans, Floats
+from ..rl.advantages import gae, share_credit
+from ..rl.distributions import Hybrid, Latents
+from ..rl.networks import Spreads
+from ..rl.value_normalisation import ValueNormaliser
+from .game import Features, Game
+
+BETA, BETA_SQUARE, EPSILON = 0.9, 0.999, 1e-5
+
+
+@dataclass(frozen=True)
+class A3cNumbers:
+    """Of one team: see A3cTeam, whose fields most of these are."""
+
+    learning_rate: float
+    critic_learning_rate: float
+    final_learning_rate: float
+    rollout: int
+    discount: float
+    gae_lambda: float
+    team_credit: float
+    max_gradient_norm: float
+    value_decay: float
+    entropy: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """One team's. actor: features to Hybrid; critic: features to the normalised value of each agent [row, agent]; spreads: what
+    follows a schedule in the actor, if anything does."""
+
+    actor: nn.Module
+    critic: nn.Module
+    spreads: Spreads | None = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Actor's, then critic's."""
+        return [*self.actor.parameters(), *self.critic.parameters()]
+
+
+class SharedTeam:
+    """What all workers read and write of one team: weights as one vector (the actor's first), Adam's moments, step count, and
+    the running statistics of returns. All tensors lie in shared memory once ``share`` was called."""
+
+    def __init__(self, networks: Networks, numbers: A3cNumbers) -> None:
+        self.numbers = numbers
+        self.weights = parameters_to_vector(networks.parameters()).detach().clone()
+        self.actor_size = sum(each.numel() for each in networks.actor.parameters())
+        self.mean, self.square = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
+        self.pushes = torch.zeros((), dtype=torch.int64)
+        self.normaliser = ValueNormaliser(numbers.value_decay)
+
+    def share(self) -> None:
+        """Move everything to shared memory."""
+        for tensor in self.tensors().values():
+            tensor.share_memory_()
+
+    @torch.no_grad()
+    def push(self, gradient: Tensor, returns: Tensor, progress: float) -> None:
+        """One step of Adam on the shared weights; counts the returns."""
+        numbers = self.numbers
+        decay = 1.0 - progress * (1.0 - numbers.final_learning_rate)
+        self.pushes += 1
+        steps = int(self.pushes)
+        self.mean.lerp_(gradient, 1.0 - BETA)
+        self.square.lerp_(gradient.square(), 1.0 - BETA_SQUARE)
+        size = (self.square / (1.0 - BETA_SQUARE**steps)).sqrt_().add_(EPSILON)
+        step = (self.mean / (1.0 - BETA**steps)).div_(size)
+        step[: self.actor_size] *= numbers.learning_rate * decay
+        step[self.actor_size :] *= numbers.critic_learning_rate * decay
+        self.weights -= step
+        self.normaliser.update(returns)
+
+    @torch.no_grad()
+    def pull(self, networks: Networks, normaliser: ValueNormaliser) -> None:
+        """Copy the shared weights and statistics into a worker's own."""
+        vector_to_parameters(self.weights.clone(), networks.parameters())
+        normaliser.load_state_dict(self.normaliser.state_dict())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it, by name (not copies)."""
+        found = {"weights": self.weights, "mean": self.mean, "square": self.square, "pushes": self.pushes}
+        return found | {f"normaliser.{name}": tensor for name, tensor in self.normaliser.state_dict().items()}
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from ``tensors()``, in place: workers see it."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(tensors[name])
+
+
+def actor_critic_loss(
+    distribution: Hybrid, latents: Latents, advantage: Tensor, value: Tensor, returns: Tensor, entropy: Mapping[str, float]
+) -> Tensor:
+    """- mean(log pi A) - sum over heads of coefficient x mean entropy + mean((V - return)^2); [row, agent] each, returns and
+    values in the critic's unit, no gradient through the advantage."""
+    policy = -(distribution.log_prob(latents) * advantage).mean()
+    entropies = distribution.entropies() if entropy else {}
+    bonus = sum((weight * entropies[name].mean() for name, weight in entropy.items()), torch.zeros_like(policy))
+    return policy - bonus + (value - returns).square().mean()
+
+
+class Turnstile(Protocol):
+    """Who may push when."""
+
+    def turn(self, worker: int) -> AbstractContextManager[None]:
+        """The block in which a worker pushes and pulls."""
+        ...
+
+
+class Worker:
+    """Plays its own game with its own copies."""
+
+    def __init__(
+        self, game: Game, networks: Mapping[str, Networks], shared: Mapping[str, SharedTeam], generator: Generator, index: int
+    ) -> None:
+        self.game, self.networks, self.shared, self.generator, self.index = game, networks, shared, generator, index
+        self.normalisers = {team: ValueNormaliser(each.numbers.value_decay) for team, each in shared.items()}
+
+    def pull(self) -> None:
+        """Make the shared weights its own."""
+        for team, shared in self.shared.items():
+            shared.pull(self.networks[team], self.normalisers[team])
+
+    def run(self, pushes: int, progress: float, turnstile: Turnstile) -> dict[str, Floats]:
+        """Roll out and push this many times, pulling after each; mean reward per agent by team [agent]."""
+        for networks in self.networks.values():
+            if networks.spreads is not None:
+                networks.spreads.progress = progress
+        paid: dict[str, list[Floats]] = {team: [] for team in self.shared}
+        for _ in range(pushes):
+            found = self.gradients()
+            for team, (_, _, rewards) in found.items():
+                paid[team].append(rewards)
+            with turnstile.turn(self.index):
+                for team, (gradient, returns, _) in found.items():
+                    self.shared[team].push(gradient, returns, progress)
+                self.pull()
+        return {team: np.mean(each, axis=0) for team, each in paid.items()}
+
+    def gradients(self) -> dict[str, tuple[Tensor, Tensor, Floats]]:
+        """By team: gradient as one vector, returns [row, agent], mean rewards [agent] of one rollout."""
+        numbers = next(iter(self.shared.values())).numbers
+        seen: dict[str, list[Features]] = {team: [] for team in self.shared}
+        drawn: dict[str, list[Latents]] = {team: [] for team in self.shared}
+        paid: dict[str, list[Floats]] = {team: [] for team in self.shared}
+        ends: list[Booleans] = []
+        for _ in range(numbers.rollout):
+            features = dict(self.game.features)
+            latents: dict[str, Latents] = {}
+            with torch.no_grad():
+                for team, networks in self.networks.items():
+                    latents[team] = networks.actor(features[team]).sample(self.generator)
+            outcome = self.game.step(latents)
+            ends.append(outcome.terminated)
+            for team in self.shared:
+                seen[team].append(features[team])
+                drawn[team].append(latents[team])
+                paid[team].append(np.asarray(outcome.reward[team], dtype=np.float64))
+        terminated = np.stack(ends)
+        return {team: self._gradient(team, seen[team], drawn[team], np.stack(paid[team]), terminated) for team in self.shared}
+
+    def _gradient(
+        self, team: str, seen: list[Features], drawn: list[Latents], rewards: Floats, terminated: Booleans
+    ) -> tuple[Tensor, Tensor, Floats]:
+        networks, normaliser, numbers = self.networks[team], self.normalisers[team], self.shared[team].numbers
+        features = type(seen[0]).join(seen)
+        latents = {name: torch.cat([each[name] for each in drawn]) for name in drawn[0]}
+        value = networks.critic(features)
+        with torch.no_grad():
+            known = normaliser.denormalise(value).double().numpy().reshape(rewards.shape)
+            after = normaliser.denormalise(networks.critic(self.game.features[team])).double().numpy()
+            advantages = gae(rewards, known, after, terminated, numbers.discount, numbers.gae_lambda)
+            returns = torch.as_tensor((advantages + known).reshape(value.shape), dtype=torch.float32)
+            credited = share_credit(advantages, numbers.team_credit)
+            credited = (credited - credited.mean()) / (credited.std() + 1e-8)
+            advantage = torch.as_tensor(credited.reshape(value.shape), dtype=torch.float32)
+        distribution = networks.actor(features)
+        goal = normaliser.normalise(returns)
+        loss = actor_critic_loss(distribution, latents, advantage, value, goal, numbers.entropy)
+        for parameter in networks.parameters():
+            parameter.grad = None
+        loss.backward()
+        for module in (networks.actor, networks.critic):
+            nn.utils.clip_grad_norm_(module.parameters(), numbers.max_gradient_norm)
+        flat = [torch.zeros_like(each) if each.grad is None else each.grad for each in networks.parameters()]
+        return parameters_to_vector(flat).detach(), returns, rewards.mean(axis=(0, 1))
