@@ -4,12 +4,18 @@ Strict IEEE arithmetic (no fast-math), so that stated rounding slacks hold and t
 
 numba's cache notices a change of the file that holds a function, but not of functions it calls in other files: stale machine
 code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels.
+
+numba numbers the functions that a process compiles from 1, and the numbers are part of the symbols that it saves. Kernels saved
+by two processes could hold different functions (two sorts, say) under one symbol, and a third process that loads both would run
+the wrong one: it happened, and proved a false bound. So each process starts to count somewhere else.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import secrets
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -17,9 +23,13 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numba.core.bytecode
 import numba.core.config
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+# Names in saved machine code never meet those of another process (module docstring).
+cast(Any, numba.core.bytecode.FunctionIdentity)._unique_ids = itertools.count(secrets.randbits(48))
 
 # Packages that hold kernels, beside this one both in the repository and in an installed wheel.
 PACKAGES = ("opt", "rl", "baselines", "studies")

@@ -9,29 +9,33 @@ from torch import Generator, Tensor
 
 from ..opt.errors import InputError
 from .actions import Action
+from .belief import believed
 from .distributions import Hybrid
 from .features import committee_features, head_features
+from .learners import TrainerState
 from .mappo_settings import TeamSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
 from .saved_tensors import below
 from .teams import best_latents, global_action, local_action
 from .threads import one_thread
+from .twin import TwinError
 
 
 class ActorPolicy:
-    """Acts on any observation of any size: networks are shared by heads, delegates and agents."""
+    """Acts on any observation of any size: networks are shared by heads, delegates and agents. error: of the twin that it was
+    trained under, which says how far to trust a reading (``belief``)."""
 
-    def __init__(self, local: LocalActor, global_: GlobalActor, device: torch.device) -> None:
-        self.local, self.global_, self.device = local, global_, device
+    def __init__(self, local: LocalActor, global_: GlobalActor, error: TwinError, device: torch.device) -> None:
+        self.local, self.global_, self.error, self.device = local, global_, error, device
 
     @one_thread()
     @torch.no_grad()
     def act(self, observation: Observation, deterministic: bool = True, generator: Generator | None = None) -> Action:
         """Both teams' actions; a draw instead of the best answer when not deterministic (with this generator)."""
-        twin = observation.twin
-        committees = committee_features(twin.global_, self.device)
-        local: Hybrid = self.local(head_features(twin.local, self.device))
+        twin, seen = observation.twin, believed(observation, self.error)
+        committees = committee_features(seen.global_, self.device, twin.global_)
+        local: Hybrid = self.local(head_features(seen.local, self.device, twin.local))
         global_: Hybrid = self.global_(committees)
         if deterministic:
             chosen, chosen_global = best_latents(local), best_latents(global_)
@@ -43,18 +47,20 @@ class ActorPolicy:
 
 
 def saved_policy(
-    local_team: TeamSettings, global_team: TeamSettings, tensors: Mapping[str, Tensor], progress: float = 1.0
+    local_team: TeamSettings, global_team: TeamSettings, state: TrainerState, progress: float = 1.0
 ) -> ActorPolicy:
-    """The scheduler of a run's tensors (``local.actor.*``, ``global.actor.*``), on the CPU. RuntimeError or KeyError when they
-    do not fit. progress: where the schedule of the standard deviations stands; only draws depend on it."""
-    local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
+    """The scheduler of a run's tensors (``local.actor.*``, ``global.actor.*``) and ``extra["twin_error"]``, on the CPU.
+
+    progress: where the schedule of the standard deviations stands; only draws depend on it. RuntimeError or KeyError when
+    something does not fit."""
+    local_weights, global_weights = below("local.actor", state.tensors), below("global.actor", state.tensors)
     local = LocalActor(_width("encoder.standardise", local_weights), local_team)
     committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
     global_ = GlobalActor((committee, delegate, access), global_team)
     local.load_state_dict(local_weights)
     global_.load_state_dict(global_weights)
     local.spreads.progress = global_.spreads.progress = progress
-    return ActorPolicy(local, global_, torch.device("cpu"))
+    return ActorPolicy(local, global_, TwinError(**state.extra["twin_error"]), torch.device("cpu"))
 
 
 def _width(scale: str, weights: Mapping[str, Tensor]) -> int:

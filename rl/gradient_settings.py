@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
+from .mappo_settings import Context
 from .settings import changed, is_count, is_positive, is_within, require
 
 
@@ -26,6 +27,8 @@ class GradientTeamSettings:
     """Of one team."""
 
     hidden: int = 64
+    context: Context = "team"
+    """See ``mappo_settings.TeamSettings``."""
     learning_rate: float = 3e-3
     """At the start; falls along a half cosine to ``final_learning_rate`` of it."""
     final_learning_rate: float = 0.01
@@ -70,6 +73,7 @@ class GradientSettings:
 
 
 def _check_team(team: GradientTeamSettings, prefix: str) -> None:
+    require(team.context in get_args(Context), f"{prefix}.context", team.context, " or ".join(get_args(Context)))
     require(is_count(team.hidden), f"{prefix}.hidden", team.hidden, "a whole number >= 1")
     for name in ("learning_rate", "max_gradient_norm"):
         value = getattr(team, name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import ClassVar
 
 import torch
@@ -21,13 +21,14 @@ from torch.nn import functional
 from ..opt.errors import InputError
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
+from .belief import believed
 from .differentiable import Smoothing
 from .distributions import Hybrid, Latents
 from .environment import Environment
 from .features import committee_features, head_features
 from .gradient_settings import GradientSettings, GradientTeamSettings
 from .learners import LearnerEntry, TrainerState, UpdateRecord
-from .mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS
+from .mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, TeamSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
 from .relaxation import mixed_assignment, projected_global_utility, projected_local_utility
@@ -80,19 +81,18 @@ class GradientTrainer:
         self.env, self.settings, self.seed = env, settings, seed
         self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
         self.observation: Observation = env.reset()
-        twin = self.observation.twin
+        twin, seen = self.observation.twin, believed(self.observation, env.twin_error)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            local, _ = local_networks(head_features(twin.local, CPU), replace(LOCAL_DEFAULTS, hidden=settings.local.hidden))
-            team = replace(GLOBAL_DEFAULTS, hidden=settings.global_.hidden)
-            global_, _ = global_networks(committee_features(twin.global_, CPU), team)
+            local, _ = local_networks(head_features(seen.local, CPU, twin.local), _local(settings))
+            global_, _ = global_networks(committee_features(seen.global_, CPU, twin.global_), _global(settings))
         self.local, self.global_ = Climber(local, settings.local), Climber(global_, settings.global_)
         self._actors = local, global_
 
     @property
     def policy(self) -> ActorPolicy:
         """Acts with the present weights (not a copy)."""
-        return ActorPolicy(*self._actors, CPU)
+        return ActorPolicy(*self._actors, self.env.twin_error, CPU)
 
     @property
     def finished(self) -> bool:
@@ -107,8 +107,9 @@ class GradientTrainer:
         progress = self.updates / settings.updates
         smoothing = Smoothing(*(width.at(progress) for width in (settings.level, settings.timeout, settings.slowest)))
         twin, truth = self.observation.twin, env.truth
-        heads = head_features(twin.local, CPU)
-        committees = committee_features(twin.global_, CPU)
+        seen = believed(self.observation, env.twin_error)
+        heads = head_features(seen.local, CPU, twin.local)
+        committees = committee_features(seen.global_, CPU, twin.global_)
         local, global_ = self._actors
 
         chosen = local(heads)
@@ -155,7 +156,8 @@ class GradientTrainer:
         tensors = {f"local.{name}": tensor for name, tensor in self.local.tensors().items()}
         tensors |= {f"global.{name}": tensor for name, tensor in self.global_.tensors().items()}
         copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-        return TrainerState(copies, self.env.state(), self.updates, self.seconds, self.agent_steps)
+        extra = {"twin_error": asdict(self.env.twin_error)}
+        return TrainerState(copies, self.env.state(), self.updates, self.seconds, self.agent_steps, extra)
 
     def restore(self, state: TrainerState) -> None:
         """Go on from there: bit for bit as if never interrupted."""
@@ -169,10 +171,18 @@ def _locations(distribution: Hybrid) -> Latents:
     return {name: head.location for name, head in distribution.heads.items()}
 
 
+def _local(settings: GradientSettings) -> TeamSettings:
+    """What the network of a team is made of, as MAPPO says it."""
+    return replace(LOCAL_DEFAULTS, hidden=settings.local.hidden, context=settings.local.context)
+
+
+def _global(settings: GradientSettings) -> TeamSettings:
+    return replace(GLOBAL_DEFAULTS, hidden=settings.global_.hidden, context=settings.global_.context)
+
+
 def policy_of(settings: GradientSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run, on the CPU."""
-    local = replace(LOCAL_DEFAULTS, hidden=settings.local.hidden)
-    return saved_policy(local, replace(GLOBAL_DEFAULTS, hidden=settings.global_.hidden), state.tensors)
+    return saved_policy(_local(settings), _global(settings), state)
 
 
 LEARNER = LearnerEntry(settings=GradientSettings, trainer=GradientTrainer, policy=policy_of, num_envs=64)

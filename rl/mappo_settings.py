@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .settings import changed, is_count, is_positive, is_within, require
 
+Context = Literal["own", "team"]
 Device = Literal["cpu", "cuda", "auto"]
 
 # Action heads of an AP and of a manager; ``networks`` and ``teams`` say what each means.
@@ -24,6 +25,9 @@ class TeamSettings:
     """Of one team. Log standard deviations and entropy coefficients are per action head (see the names above)."""
 
     hidden: int = 32
+    context: Context = "own"
+    """What an agent's actor reads beside its own heads or delegates: nothing (``own``: decentralised, as in Section V), or also
+    the mean of all agents' summaries (``team``: one vector that the twins exchange before they act)."""
     learning_rate: float = 3e-3
     """At the start; falls linearly to ``final_learning_rate`` of it."""
     final_learning_rate: float = 0.05
@@ -101,6 +105,7 @@ def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, disc
     def check(holds: bool, name: str, value: object, allowed: str) -> None:
         require(holds, f"{prefix}.{name}", value, allowed)
 
+    check(team.context in get_args(Context), "context", team.context, " or ".join(get_args(Context)))
     for name in ("hidden", "epochs", "minibatches"):
         check(is_count(getattr(team, name)), name, getattr(team, name), "a whole number >= 1")
     for name in ("learning_rate", "critic_learning_rate", "max_gradient_norm"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from ..opt.errors import InputError
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
+from .belief import believed
 from .environment import Environment
-from .features import committee_features, head_features
+from .features import CommitteeFeatures, HeadFeatures, committee_features, head_features
 from .learners import LearnerEntry, TrainerState, UpdateRecord
 from .mappo import Learner
 from .mappo_settings import Device, MappoSettings
@@ -38,12 +40,12 @@ class MappoTrainer:
         self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.observation: Observation = env.reset()
-        twin = self.observation.twin
+        heads, committees = self._features()
         # torch's layers initialise from its global generator: borrow it, and give it back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            local = local_networks(head_features(twin.local, torch.device("cpu")), settings.local)
-            global_ = global_networks(committee_features(twin.global_, torch.device("cpu")), settings.global_)
+            local = local_networks(heads, settings.local)
+            global_ = global_networks(committees, settings.global_)
         self.local = Learner(*local, settings, settings.local, self.device)
         self.global_ = Learner(*global_, settings, settings.global_, self.device)
 
@@ -53,7 +55,7 @@ class MappoTrainer:
         local, global_ = self.local.actor, self.global_.actor
         assert isinstance(local, LocalActor)
         assert isinstance(global_, GlobalActor)
-        return ActorPolicy(local, global_, self.device)
+        return ActorPolicy(local, global_, self.env.twin_error, self.device)
 
     @property
     def finished(self) -> bool:
@@ -70,20 +72,21 @@ class MappoTrainer:
         self.global_.advance(progress)
         paid_local, paid_global, ends = [], [], []
         for _ in range(settings.rollout):
-            twin = self.observation.twin
-            local = self.local.sample(head_features(twin.local, self.device), self.generator)
-            committees = committee_features(twin.global_, self.device)
+            layout = self.observation.twin.local.layout
+            heads, committees = self._features()
+            local = self.local.sample(heads, self.generator)
             global_ = self.global_.sample(committees, self.generator)
-            step = env.step(Action(local_action(local, twin.local.layout), global_action(global_, committees)))
+            step = env.step(Action(local_action(local, layout), global_action(global_, committees)))
             paid_local.append(step.reward_ap)
             paid_global.append(step.reward_manager)
             ends.append(step.terminated)
             self.observation = step.observation
-        twin, terminated = self.observation.twin, np.stack(ends)
+        terminated = np.stack(ends)
+        heads, committees = self._features()
         rewards_local, rewards_global = np.stack(paid_local), np.stack(paid_global)
-        batch = self.local.batch(rewards_local, terminated, head_features(twin.local, self.device))
+        batch = self.local.batch(rewards_local, terminated, heads)
         record_local = self.local.update(batch, self.generator)
-        batch = self.global_.batch(rewards_global, terminated, committee_features(twin.global_, self.device))
+        batch = self.global_.batch(rewards_global, terminated, committees)
         record_global = self.global_.update(batch, self.generator)
         self.updates += 1
         self.agent_steps += rewards_local.size + rewards_global.size
@@ -97,6 +100,12 @@ class MappoTrainer:
             figures=record_local.figures("local") | record_global.figures("global"),
         )
 
+    def _features(self) -> tuple[HeadFeatures, CommitteeFeatures]:
+        """Of the present epoch, as the agents believe it."""
+        twin, seen = self.observation.twin, believed(self.observation, self.env.twin_error)
+        heads = head_features(seen.local, self.device, twin.local)
+        return heads, committee_features(seen.global_, self.device, twin.global_)
+
     def state(self) -> TrainerState:
         """All that the run's future depends on (a copy)."""
         tensors = {f"local.{name}": tensor for name, tensor in self.local.tensors().items()}
@@ -108,6 +117,7 @@ class MappoTrainer:
             updates=self.updates,
             seconds=self.seconds,
             agent_steps=self.agent_steps,
+            extra={"twin_error": asdict(self.env.twin_error)},
         )
 
     def restore(self, state: TrainerState) -> None:
@@ -123,7 +133,7 @@ def policy_of(settings: MappoSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run, on the CPU. RuntimeError or KeyError when the tensors do not fit the settings."""
     # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
     progress = max(state.updates - 1, 0) / settings.updates
-    return saved_policy(settings.local, settings.global_, state.tensors, progress)
+    return saved_policy(settings.local, settings.global_, state, progress)
 
 
 def pick_device(name: Device) -> torch.device:

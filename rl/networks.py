@@ -15,11 +15,14 @@ from torch import Tensor, nn
 
 from .distributions import Bernoulli, Gaussian, Hybrid
 from .features import (
+    BROADCAST,
     CPU_MAX,
     DELEGATE_CPU,
     MULTICAST,
+    RATIO,
     REQUESTS,
     SEND,
+    SHARED,
     TOTAL,
     TRAINING,
     UPLOAD,
@@ -27,7 +30,7 @@ from .features import (
     CommitteeFeatures,
     HeadFeatures,
 )
-from .mappo_settings import LOCAL_HEADS, TeamSettings
+from .mappo_settings import LOCAL_HEADS, Context, TeamSettings
 
 # Logits move further than logarithms of shares before they matter.
 GAIN = 5.0
@@ -102,17 +105,20 @@ class Spreads(nn.Module):
 
 
 class HeadEncoder(nn.Module):
-    """Embedding of each head [env, K, N, hidden] and its mean over the AP's heads [env, K, hidden]."""
+    """Embedding of each head [env, K, N, hidden] and the AP's context [env, K, width]: the mean over its heads, and with
+    context ``team`` the mean of that over all APs behind it."""
 
-    def __init__(self, features: int, hidden: int) -> None:
+    def __init__(self, features: int, hidden: int, context: Context = "own") -> None:
         super().__init__()
+        self.context: Context = context
+        self.width = hidden if context == "own" else 2 * hidden
         self.standardise = Standardise(features)
         self.embed = nn.Sequential(nn.Linear(features, hidden), nn.SiLU())
 
     def forward(self, inputs: HeadFeatures) -> tuple[Tensor, Tensor]:
-        """(each head, mean)."""
+        """(each head, context)."""
         embedded = self.embed(self.standardise(inputs.values))
-        return embedded, masked_mean(embedded, inputs.is_head)
+        return embedded, with_team(masked_mean(embedded, inputs.is_head), self.context)
 
 
 class LocalActor(nn.Module):
@@ -121,8 +127,8 @@ class LocalActor(nn.Module):
     def __init__(self, features: int, team: TeamSettings) -> None:
         super().__init__()
         hidden = team.hidden
-        self.encoder = HeadEncoder(features, hidden)
-        self.offset = PerSlot(hidden, hidden, hidden, len(LOCAL_HEADS))
+        self.encoder = HeadEncoder(features, hidden, team.context)
+        self.offset = PerSlot(hidden, self.encoder.width, hidden, len(LOCAL_HEADS))
         self.spreads = Spreads(team.log_std_start, team.log_std_end)
 
     def forward(self, inputs: HeadFeatures) -> Hybrid:
@@ -164,10 +170,13 @@ class LocalCritic(nn.Module):
 
 
 class CommitteeEncoder(nn.Module):
-    """Committee context [env, I, 3 hidden]: its own features beside the means over its delegates and over the APs."""
+    """Committee context [env, I, width]: its own features beside the means over its delegates and over the APs; with context
+    ``team`` the mean of all that over the committees behind it."""
 
-    def __init__(self, features: tuple[int, int, int], hidden: int) -> None:
+    def __init__(self, features: tuple[int, int, int], hidden: int, context: Context = "own") -> None:
         super().__init__()
+        self.context: Context = context
+        self.width = 3 * hidden if context == "own" else 6 * hidden
         committee, delegate, access = features
         self.standardise = nn.ModuleList(Standardise(width) for width in features)
         self.committee = nn.Sequential(nn.Linear(committee, hidden), nn.SiLU())
@@ -182,13 +191,14 @@ class CommitteeEncoder(nn.Module):
         return scale
 
     def forward(self, inputs: CommitteeFeatures) -> tuple[Tensor, Tensor, Tensor]:
-        """(context [env, I, 3 hidden], delegates [env, I, V, hidden], APs [env, I, K, hidden])."""
+        """(context [env, I, width], delegates [env, I, V, hidden], APs [env, I, K, hidden])."""
         of_committee, of_delegate, of_access = self.standardise
         delegate = self.delegate(of_delegate(inputs.delegate))
         access = self.access(of_access(inputs.access))
         own = self.committee(of_committee(inputs.committee))
         pooled = masked_mean(delegate, inputs.is_delegate)
-        return torch.cat([own, pooled, access.mean(dim=-2)], dim=-1), delegate, access
+        context = with_team(torch.cat([own, pooled, access.mean(dim=-2)], dim=-1), self.context)
+        return context, delegate, access
 
 
 class GlobalActor(nn.Module):
@@ -203,10 +213,11 @@ class GlobalActor(nn.Module):
     def __init__(self, features: tuple[int, int, int], team: TeamSettings) -> None:
         super().__init__()
         hidden = team.hidden
-        self.encoder = CommitteeEncoder(features, hidden)
-        self.trunk = mlp(3 * hidden, hidden, 7, out_gain=SMALL)
-        self.bid = PerSlot(hidden, 3 * hidden, hidden, 1)
-        self.deviation = PerSlot(hidden, 3 * hidden, hidden // 2, 2)
+        self.encoder = CommitteeEncoder(features, hidden, team.context)
+        width = self.encoder.width
+        self.trunk = mlp(width, hidden, 7, out_gain=SMALL)
+        self.bid = PerSlot(hidden, width, hidden, 1)
+        self.deviation = PerSlot(hidden, width, hidden // 2, 2)
         self.spreads = Spreads(team.log_std_start, team.log_std_end)
 
     def forward(self, inputs: CommitteeFeatures) -> Hybrid:
@@ -221,11 +232,12 @@ class GlobalActor(nn.Module):
         def gaussian(name: str, mean: Tensor, counts: Tensor | None = None) -> Gaussian:
             return Gaussian(mean, log_std(name), counts)
 
-        # Times add up as need / spectrum, so spectrum in proportion to the root of the need is the cheapest; the delegates'
-        # need counts thrice (prepare, commit, reply), the manager's and the requests' once.
-        delegates = inputs.delegates_need + math.log(3.0)
+        # Times add up as need / spectrum, so spectrum in proportion to the root of the need is the cheapest (``equalisation``).
+        committee = inputs.committee
+        broadcast, ratio, shared = (committee[..., place : place + 1] for place in (BROADCAST, RATIO, SHARED))
+        beside = shared - inputs.delegates_need - 0.5 * broadcast
         of_total = self.encoder.committee_scale
-        poor = inputs.committee[..., TOTAL : TOTAL + 1] - of_total.mean[TOTAL]
+        poor = committee[..., TOTAL : TOTAL + 1] - of_total.mean[TOTAL]
         cycles = inputs.delegate[..., VERIFY]
         return Hybrid(
             {
@@ -233,9 +245,9 @@ class GlobalActor(nn.Module):
                 "bid": Bernoulli(GAIN * bid),
                 "appetite": gaussian("appetite", -2.0 * poor + appetite),
                 "spread": gaussian("spread", math.log(0.5) + spread),
-                "manager": gaussian("manager", 0.5 * (inputs.delegate[..., :1, SEND] - delegates) + manager),
-                "request": gaussian("request", 0.5 * (inputs.committee[..., REQUESTS : REQUESTS + 1] - delegates) + request),
-                "reply": gaussian("reply", math.log(0.7) + reply),
+                "manager": gaussian("manager", 0.5 * inputs.delegate[..., :1, SEND] + beside + manager),
+                "request": gaussian("request", 0.5 * committee[..., REQUESTS : REQUESTS + 1] + beside + request),
+                "reply": gaussian("reply", -ratio + reply),
                 "pace": gaussian("pace", math.log(1e9) - cycles[..., 1:2] + pace),
                 "share": gaussian("share", deviation[..., 0], others),
                 "speed": gaussian("speed", cycles - inputs.delegate[..., DELEGATE_CPU] + deviation[..., 1], real),
@@ -257,6 +269,13 @@ class GlobalCritic(nn.Module):
         own, _, _ = self.encoder(inputs)
         team = own.mean(dim=-2, keepdim=True).expand_as(own)
         return self.value(torch.cat([own, team], dim=-1)).squeeze(-1)
+
+
+def with_team(own: Tensor, context: Context) -> Tensor:
+    """The agents' summaries [env, agent, a], with the mean over all agents behind each when ``context`` is team."""
+    if context == "own":
+        return own
+    return torch.cat([own, own.mean(dim=-2, keepdim=True).expand_as(own)], dim=-1)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -88,7 +88,8 @@ def test_features_use_nothing_but_what_agents_see():
     env = make_env("paper", sigma=0.2, seed=2, num_envs=3)
     twin = env.reset().twin
     assert not np.allclose(twin.local.sinr_uplink, env.truth.local.sinr_uplink)
-    seen, truth = head_features(twin.local, CPU).values, head_features(env.truth.local, CPU).values
+    part = env.truth.local
+    seen, truth = head_features(twin.local, CPU).values, head_features(part, CPU).values
     assert not torch.allclose(seen, truth)
 
 
