@@ -32,6 +32,11 @@ def replay_directory() -> Path:
     return Path(os.environ.get(REPLAY_VARIABLE, "twingap-replay"))
 
 
+def file_stem(name: str) -> str:
+    """A name made fit for a file: letters, digits and ``-_.`` stay, anything else becomes ``-``."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
 def assert_not_beaten(utility: Floats | float, bound: Floats | float, snapshot: Snapshot, decision: Decision, who: str) -> None:
     """Raise FalseBoundError when ``utility`` exceeds ``bound`` anywhere (NaN counts as exceeding).
 
@@ -48,7 +53,7 @@ def assert_not_beaten(utility: Floats | float, bound: Floats | float, snapshot: 
     chosen = decision if single else decision.at(worst)
     directory = replay_directory()
     directory.mkdir(parents=True, exist_ok=True)
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{epoch.name}-{who}")
+    stem = file_stem(f"{epoch.name}-{who}")
     save_snapshot(epoch, directory / f"{stem}.snapshot.json")
     evidence = {"who": who, "utility": float(attained[worst]), "bound": float(proved[worst])}
     content = {**evidence, "decision": decision_to_json(epoch, chosen)}

@@ -17,7 +17,8 @@ import itertools
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -25,6 +26,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numba.core.bytecode
 import numba.core.config
+import numba.core.event
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -69,3 +71,10 @@ def compiled(function: Function) -> Function:
         return cast(Any, numba).njit(cache=True, fastmath=False, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = before
+
+
+@contextmanager
+def compilations() -> Generator[list[object]]:
+    """The compilations that happen inside (code that only comes from the disk is none), for those who measure time."""
+    with cast(Any, numba.core.event).install_recorder("numba:compile") as recorder:
+        yield recorder.buffer

@@ -22,5 +22,9 @@ class InputError(ValueError):
         return InputError(self.problem, field=self.field, source=source)
 
 
+class LicenceError(InputError):
+    """A solver is there, but its licence is missing or does not allow this problem."""
+
+
 class FalseBoundError(AssertionError):
     """Something feasible earned more than a proved bound: a bug in the bound, never an acceptable result."""

@@ -24,14 +24,16 @@ GROUP = "twingap.solvers"
 class SolverEntry:
     """target "module:function", imported on use; proves: what its bound rests on ("nothing" when it has none);
     handles: which modes; requires: importable packages it needs; certifies: whether it writes certificates when asked;
-    origin: the distribution that registers it; prepare: "module:function", called with the snapshot before the clock starts
-    (compiling, loading: what only a process's first solve needs)."""
+    draws: whether its answer depends on the generator it is given; origin: the distribution that registers it;
+    prepare: "module:function", called with the snapshot before the clock starts (compiling, loading: what only a process's
+    first solve needs)."""
 
     target: str
     proves: str
     handles: str
     requires: tuple[str, ...] = ()
     certifies: bool = False
+    draws: bool = False
     origin: str = "twingap"
     prepare: str = ""
 
@@ -84,6 +86,7 @@ SOLVERS: dict[str, SolverEntry] = {
         proves="nothing: local optima of Ipopt from random starts",
         handles="group and per_link, fail and cap, floor and smooth; divisible subchannels",
         requires=("casadi",),
+        draws=True,
     ),
 }
 
@@ -99,7 +102,7 @@ def _of_other_packages() -> tuple[tuple[str, SolverEntry], ...]:
     found: list[tuple[str, SolverEntry]] = []
     for point in entry_points(group=GROUP):
         origin = point.dist.name if point.dist else "unknown"
-        found.append((point.name, SolverEntry(point.value, "see its package", "see its package", origin=origin)))
+        found.append((point.name, SolverEntry(point.value, "see its package", "see its package", draws=True, origin=origin)))
     return tuple(found)
 
 

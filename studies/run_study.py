@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ..opt.errors import InputError
+from ..opt.errors import FalseBoundError, InputError
 from ..opt.files import write_atomically
 from .agenda import Agenda
 from .cluster import Cluster
@@ -28,6 +28,7 @@ from .study import Study
 from .study_file import read_study_file, write_study_file
 from .workers import Workers
 
+# The page of a results directory.
 PAGE = "report.html"
 
 
@@ -103,10 +104,16 @@ def results_directory(name: str) -> Path:
 
 
 def collect_study(directory: Path) -> Findings:
-    """Read the records of a results directory and write the tables. Raises InputError when it holds no study."""
+    """Read the records of a results directory and write the tables. Raises InputError when it holds no study,
+    FalseBoundError when its records contradict a bound."""
     file = read_study_file(directory)
     outcome = read_outcome(Records(directory), file.cells)
-    findings = Findings(file.study, outcome, file.study.collect(file.config, outcome))
+    try:
+        findings = Findings(file.study, outcome, file.study.collect(file.config, outcome))
+    except FalseBoundError:
+        # What an earlier page says may rest on the bound that is false.
+        (directory / PAGE).unlink(missing_ok=True)
+        raise
     tables = {**file.study.tables(findings.results), "cells": outcome.cell_table(), "failures": outcome.failure_table()}
     for stem, table in tables.items():
         write_atomically(directory / f"{stem}.csv", table.to_csv(index=False))

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import LicenceError
 from ..result import Answer, Budget
 from ..snapshot import Snapshot
 from .pyomo_backend import Backend, solve_with
@@ -25,23 +25,23 @@ LINE = re.compile(r"\s([+-]?[\d.]+(?:e[+-]?\d+)?|-)\s+([+-]?[\d.]+(?:e[+-]?\d+)?
 def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answer:
     """Solve the reduced formulation. Deterministic up to its time limit: ``rng`` is not used.
 
-    Raises InputError when the licence is missing or too small (the wheel's own allows about 200 variables).
+    Raises LicenceError when the licence is missing or too small (the wheel's own allows about 200 variables).
     """
     del rng
     return solve_with(Backend("gurobi_direct_minlp", OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF)
 
 
 def explain(error: Exception) -> None:
-    """Raise InputError for a licence problem; return for any other exception."""
+    """Raise LicenceError for a licence problem; return for any other exception."""
     code = getattr(error, "errno", None)
     if code == TOO_LARGE:
-        raise InputError(
+        raise LicenceError(
             "is 'gurobi', whose licence here is too small for this snapshot (size-limited); install a full licence or choose "
             "'scip'",
             field="solver",
         ) from None
     if code == NO_LICENCE:
-        raise InputError("is 'gurobi', and no licence was found; install one or choose 'scip'", field="solver") from None
+        raise LicenceError("is 'gurobi', and no licence was found; install one or choose 'scip'", field="solver") from None
 
 
 def read_log(log: str) -> list[tuple[float, float, float]]:

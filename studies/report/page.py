@@ -24,6 +24,9 @@ from ...opt.files import write_atomically
 from ..machine import describe_machine
 from .style import as_png, as_svg, figure_style
 
+# Words longer than this may break into lines.
+LONG = 40
+
 
 @dataclass(frozen=True)
 class Text:
@@ -37,19 +40,21 @@ class Text:
 @dataclass(frozen=True)
 class Column:
     """key: of the rows' values; title: heading with unit; show: how a value is written (missing numbers are left empty);
-    help: shown when the pointer rests on the heading."""
+    help: shown when the pointer rests on the heading; words: whether it holds words, which stand left, and not numbers."""
 
     key: str
     title: str
     show: Callable[[Any], str] = str
     help: str = ""
+    words: bool = False
 
-    def cell(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        """(what people read, what the table sorts by)."""
+    def cell(self, row: Mapping[str, Any]) -> tuple[str, str, str]:
+        """(what people read, what the table sorts by, how it is set)."""
         value = row.get(self.key)
         if value is None or (isinstance(value, float) and math.isnan(value)):
-            return "", ""
-        return self.show(value), str(value)
+            return "", "", ""
+        text = self.show(value)
+        return text, str(value), "words long" if self.words and len(text) > LONG else "words" if self.words else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +67,8 @@ class Table:
     sorts: bool = True
     kind: ClassVar[str] = "table"
 
-    def cells(self) -> list[list[tuple[str, str]]]:
-        """Every cell as (text, sort value)."""
+    def cells(self) -> list[list[tuple[str, str, str]]]:
+        """Every cell as (text, sort value, class)."""
         return [[column.cell(row) for column in self.columns] for row in self.rows]
 
 
@@ -154,7 +159,9 @@ def settings_section(settings: Mapping[str, Any], cells: pd.DataFrame) -> Sectio
     else:
         shown |= machine
     rows = [{"name": name, "value": str(value)} for name, value in shown.items()]
-    return Section("Settings and machine", [Table([Column("name", "setting"), Column("value", "value")], rows, sorts=False)])
+    return Section(
+        "Settings and machine", [Table([Column("name", "setting"), Column("value", "value", words=True)], rows, sorts=False)]
+    )
 
 
 def fixed(digits: int, factor: float = 1.0) -> Callable[[float], str]:
