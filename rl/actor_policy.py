@@ -12,7 +12,6 @@ from .actions import Action
 from .belief import believed
 from .distributions import Hybrid
 from .features import committee_features, head_features
-from .learners import TrainerState
 from .mappo_settings import TeamSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
@@ -21,12 +20,15 @@ from .teams import best_latents, global_action, local_action
 from .threads import one_thread
 from .twin import TwinError
 
+# Readings are taken as they are.
+EXACT = TwinError()
+
 
 class ActorPolicy:
     """Acts on any observation of any size: networks are shared by heads, delegates and agents. error: of the twin that it was
-    trained under, which says how far to trust a reading (``belief``)."""
+    trained under, which says how far to trust a reading (``belief``); without it readings are taken as they are."""
 
-    def __init__(self, local: LocalActor, global_: GlobalActor, error: TwinError, device: torch.device) -> None:
+    def __init__(self, local: LocalActor, global_: GlobalActor, device: torch.device, error: TwinError = EXACT) -> None:
         self.local, self.global_, self.error, self.device = local, global_, error, device
 
     @one_thread()
@@ -47,20 +49,24 @@ class ActorPolicy:
 
 
 def saved_policy(
-    local_team: TeamSettings, global_team: TeamSettings, state: TrainerState, progress: float = 1.0
+    local_team: TeamSettings,
+    global_team: TeamSettings,
+    tensors: Mapping[str, Tensor],
+    progress: float = 1.0,
+    error: TwinError = EXACT,
 ) -> ActorPolicy:
-    """The scheduler of a run's tensors (``local.actor.*``, ``global.actor.*``) and ``extra["twin_error"]``, on the CPU.
+    """The scheduler of a run's tensors (``local.actor.*``, ``global.actor.*``), on the CPU. RuntimeError or KeyError when they
+    do not fit.
 
-    progress: where the schedule of the standard deviations stands; only draws depend on it. RuntimeError or KeyError when
-    something does not fit."""
-    local_weights, global_weights = below("local.actor", state.tensors), below("global.actor", state.tensors)
+    progress: where the schedule of the standard deviations stands; only draws depend on it. error: see ActorPolicy."""
+    local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
     local = LocalActor(_width("encoder.standardise", local_weights), local_team)
     committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
     global_ = GlobalActor((committee, delegate, access), global_team)
     local.load_state_dict(local_weights)
     global_.load_state_dict(global_weights)
     local.spreads.progress = global_.spreads.progress = progress
-    return ActorPolicy(local, global_, TwinError(**state.extra["twin_error"]), torch.device("cpu"))
+    return ActorPolicy(local, global_, torch.device("cpu"), error)
 
 
 def _width(scale: str, weights: Mapping[str, Tensor]) -> int:

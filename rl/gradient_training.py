@@ -35,6 +35,7 @@ from .relaxation import mixed_assignment, projected_global_utility, projected_lo
 from .saved_tensors import below, optimiser_tensors, restore_optimiser
 from .teams import best_latents, global_action, global_networks, local_action, local_networks, scores
 from .threads import one_thread
+from .twin import TwinError
 
 CPU = torch.device("cpu")
 
@@ -92,7 +93,7 @@ class GradientTrainer:
     @property
     def policy(self) -> ActorPolicy:
         """Acts with the present weights (not a copy)."""
-        return ActorPolicy(*self._actors, self.env.twin_error, CPU)
+        return ActorPolicy(*self._actors, CPU, self.env.twin_error)
 
     @property
     def finished(self) -> bool:
@@ -182,7 +183,7 @@ def _global(settings: GradientSettings) -> TeamSettings:
 
 def policy_of(settings: GradientSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run, on the CPU."""
-    return saved_policy(_local(settings), _global(settings), state)
+    return saved_policy(_local(settings), _global(settings), state.tensors, error=TwinError(**state.extra["twin_error"]))
 
 
 LEARNER = LearnerEntry(settings=GradientSettings, trainer=GradientTrainer, policy=policy_of, num_envs=64)

@@ -23,6 +23,7 @@ from .observation import Observation
 from .saved_tensors import below
 from .teams import global_action, global_networks, local_action, local_networks
 from .threads import one_thread
+from .twin import TwinError
 
 
 class MappoTrainer:
@@ -55,7 +56,7 @@ class MappoTrainer:
         local, global_ = self.local.actor, self.global_.actor
         assert isinstance(local, LocalActor)
         assert isinstance(global_, GlobalActor)
-        return ActorPolicy(local, global_, self.env.twin_error, self.device)
+        return ActorPolicy(local, global_, self.device, self.env.twin_error)
 
     @property
     def finished(self) -> bool:
@@ -133,7 +134,7 @@ def policy_of(settings: MappoSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run, on the CPU. RuntimeError or KeyError when the tensors do not fit the settings."""
     # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
     progress = max(state.updates - 1, 0) / settings.updates
-    return saved_policy(settings.local, settings.global_, state, progress)
+    return saved_policy(settings.local, settings.global_, state.tensors, progress, TwinError(**state.extra["twin_error"]))
 
 
 def pick_device(name: Device) -> torch.device:
