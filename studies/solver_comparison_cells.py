@@ -8,7 +8,7 @@ something infeasible leaves a failure.
 from __future__ import annotations
 
 import math
-import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,10 @@ def solve_snapshot(settings: dict[str, Any], directory: Path, report: Report) ->
 def run_compiled(run: Callable[[], Result]) -> tuple[Result, float]:
     """Result and processor seconds of the first run in which nothing was compiled."""
     for _ in range(REPEATS):
-        before = sum(os.times()[:4])
+        before = _processor_seconds()
         with compilations() as compiled:
             result = run()
-        processor = sum(os.times()[:4]) - before
+        processor = _processor_seconds() - before
         if not compiled:
             return result, processor
     raise RuntimeError(f"something was compiled in each of {REPEATS} runs, so none of them tells how long solving takes")
@@ -83,6 +83,12 @@ def run_compiled(run: Callable[[], Result]) -> tuple[Result, float]:
 
 def _solve(snapshot: Snapshot, settings: dict[str, Any], time_limit: float) -> Result:
     return solve(snapshot, settings["solver"], settings["gap"], time_limit, settings["seed"])
+
+
+def _processor_seconds() -> float:
+    """Of this process and of children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _number(x: float) -> float | None:

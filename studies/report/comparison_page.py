@@ -213,10 +213,8 @@ def _bounds(content: ComparisonContent) -> list[Text | Table]:
 
 def _pairs(content: ComparisonContent) -> list[Text | Table]:
     others = list(dict.fromkeys(content.pairs["other"]))
-    columns = [Column("solver", "this solver takes", label)]
-    columns += [
-        Column(other, f"× as long as {label(other)}", lambda pair: f"{pair:.3g} ({pair.snapshots})") for other in others
-    ]
+    columns = [Column("solver", "takes (times as long as)", label)]
+    columns += [Column(other, f"× {label(other)}", lambda pair: f"{pair:.3g} ({pair.snapshots})") for other in others]
     rows: dict[str, dict[str, Any]] = {}
     for each in content.pairs.to_dict("records"):
         row = rows.setdefault(each["solver"], {"solver": each["solver"]})
