@@ -18,7 +18,7 @@ import numpy as np
 from ...arrays import Floats, Integers
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
-from ...global_equations import evaluate_global
+from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
 from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times, useful_subchannels
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
@@ -99,6 +99,8 @@ class _Search:
         self.access = self._some_access(self.counts[0].astype(np.float64))
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
         self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
+        # Of C5: where the search starts; the latest one afterwards.
+        self.price = 0.1 * part.benefit * points / self.model.budget
         self.tree = ProofTree()
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"reduction": time.perf_counter() - started}
@@ -111,14 +113,18 @@ class _Search:
 
     @property
     def resolution(self) -> float:
-        """Gap that the slack of the bounds alone can leave."""
-        return 8.0 * SLACK * len(self.access) * (self.model.benefit + self.model.spectrum_price * self.model.budget)
+        """Gap that the margins of the bounds alone (``global_response.margin``) can leave at the latest price."""
+        model = self.model
+        served, on = len(self.access), len(self.loads)
+        slack = 8.0 * SLACK * served * (model.benefit + model.spectrum_price * model.budget)
+        late = TIMEOUT_TOLERANCE if self.part.timeout_rule == "fail" else 0.0
+        return slack + 2.0 * late * (on * self.price + served * model.spectrum_price) * model.budget
 
     def run(self) -> Stopped:
         """Branch and bound until the gap is closed, the deadline passes or nothing can be split any more."""
         started = time.perf_counter()
         boxes = root_boxes(self.model, self.counts)
-        price = 0.1 * self.part.benefit * len(self.access) / self.model.budget
+        price = self.price
         bounds = quick_bounds(self.model, boxes, price)
         order = int(np.argmax(bounds))
         for bound in bounds:
@@ -191,6 +197,7 @@ class _Search:
         if earned > self.objective:
             self.objective, self.access = earned, access.copy()
             self.loads, self.spectrum, self.served = loads, spectrum, box[COUNT].copy()
+        self.price = price
         return bound, price, split, committee, where
 
     def decision(self) -> GlobalDecision:
