@@ -26,7 +26,7 @@ from ..rl.advantages import gae, share_credit
 from ..rl.distributions import Hybrid, Latents
 from ..rl.networks import Spreads
 from ..rl.value_normalisation import ValueNormaliser
-from .game import Features, Game
+from .game import Features, Game, Outcome
 
 BETA, BETA_SQUARE, EPSILON = 0.9, 0.999, 1e-5
 
@@ -45,6 +45,7 @@ class A3cNumbers:
     max_gradient_norm: float
     value_decay: float
     entropy: Mapping[str, float]
+    batch_normalised: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,13 +176,21 @@ class Worker:
                 for team, networks in self.networks.items():
                     latents[team] = networks.actor(features[team]).sample(self.generator)
             outcome = self.game.step(latents)
-            ends.append(outcome.terminated)
+            ends.append(outcome.terminated if outcome.truncated is None else outcome.terminated | outcome.truncated)
             for team in self.shared:
                 seen[team].append(features[team])
                 drawn[team].append(latents[team])
-                paid[team].append(np.asarray(outcome.reward[team], dtype=np.float64))
+                paid[team].append(outcome.reward[team] + self._beyond(team, outcome))
         terminated = np.stack(ends)
         return {team: self._gradient(team, seen[team], drawn[team], np.stack(paid[team]), terminated) for team in self.shared}
+
+    def _beyond(self, team: str, outcome: Outcome) -> Floats | float:
+        """discount x value of what follows a cut episode [env, agent]: it counts as paid, and the episode as over."""
+        if outcome.truncated is None or not outcome.truncated.any():
+            return 0.0
+        with torch.no_grad():
+            value = self.normalisers[team].denormalise(self.networks[team].critic(outcome.following[team]))
+        return self.shared[team].numbers.discount * outcome.truncated[:, None] * value.double().numpy()
 
     def _gradient(
         self, team: str, seen: list[Features], drawn: list[Latents], rewards: Floats, terminated: Booleans
@@ -196,7 +205,10 @@ class Worker:
             advantages = gae(rewards, known, after, terminated, numbers.discount, numbers.gae_lambda)
             returns = torch.as_tensor((advantages + known).reshape(value.shape), dtype=torch.float32)
             credited = share_credit(advantages, numbers.team_credit)
-            credited = (credited - credited.mean()) / (credited.std() + 1e-8)
+            if numbers.batch_normalised:
+                credited = (credited - credited.mean()) / (credited.std() + 1e-8)
+            else:
+                credited = credited / float(normaliser.statistics()[1])
             advantage = torch.as_tensor(credited.reshape(value.shape), dtype=torch.float32)
         distribution = networks.actor(features)
         goal = normaliser.normalise(returns)

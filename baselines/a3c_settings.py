@@ -52,6 +52,9 @@ class A3cSettings:
     """1 are the n-step returns of the method; without effect while the discount is 0."""
     value_decay: float = 0.98
     """Weight of the past in the normaliser of returns, per push."""
+    batch_normalised: bool = True
+    """Advantages are centred and scaled per push, as MAPPO's; otherwise they are in units of the returns' deviation, so that
+    steps shrink with them."""
     local: A3cTeam = LOCAL_TEAM
     global_: A3cTeam = GLOBAL_TEAM
 
@@ -62,6 +65,7 @@ class A3cSettings:
         for name in ("discount", "gae_lambda"):
             require(is_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
         require(is_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
+        require(isinstance(self.batch_normalised, bool), "batch_normalised", self.batch_normalised, "true or false")
         _check_team(self.local, "local", LOCAL_HEADS)
         _check_team(self.global_, "global_", GLOBAL_HEADS)
 

@@ -152,7 +152,9 @@ def team_settings(settings: A3cSettings) -> tuple[TeamSettings, TeamSettings]:
 def numbers_of(settings: A3cSettings, team: A3cTeam) -> A3cNumbers:
     """What a worker reads of the settings of one team."""
     of_team = {each.name: getattr(team, each.name) for each in fields(team) if each.name != "hidden"}
-    of_run = {name: getattr(settings, name) for name in ("rollout", "discount", "gae_lambda", "value_decay")}
+    of_run = {
+        name: getattr(settings, name) for name in ("rollout", "discount", "gae_lambda", "value_decay", "batch_normalised")
+    }
     return A3cNumbers(**of_team, **of_run)
 
 

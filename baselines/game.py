@@ -32,11 +32,13 @@ Features = Any
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What one epoch paid. reward [env, agent] by team; terminated [env]: nothing follows, do not bootstrap; following:
-    features by team of what really came next, which at the end of an episode is not what the next one starts with."""
+    features by team of what really came next, which at the end of an episode is not what the next one starts with; truncated
+    [env] (None: never): an episode was cut short here, so what follows has a value but is not played."""
 
     reward: Mapping[str, Floats]
     terminated: Booleans
     following: Mapping[str, Features]
+    truncated: Booleans | None = None
 
 
 class Game(Protocol):

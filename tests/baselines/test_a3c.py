@@ -159,6 +159,27 @@ def test_workers_play_other_epochs_than_each_other_and_the_trainers():
     assert isinstance(shared[LOCAL].numbers, A3cNumbers)
 
 
+def test_advantages_are_scaled_by_the_batch_or_by_the_returns(monkeypatch):
+    """Per push: mean 0 and deviation 1. Otherwise: advantage over the deviation of returns seen before."""
+    seen = []
+
+    def watched(distribution, latents, advantage, value, returns, entropy):
+        seen.append(advantage.clone())
+        return actor_critic_loss(distribution, latents, advantage, value, returns, entropy)
+
+    monkeypatch.setattr("twingap.baselines.a3c.actor_critic_loss", watched)
+    for batch_normalised in (True, False):
+        settings = A3cSettings.from_json(SMALL | {"workers": 1, "batch_normalised": batch_normalised})
+        trainer = A3cTrainer(environment(), settings, 7)
+        trainer.workers[0].ready()
+        trainer.workers[0].worker.gradients()
+    batch, returns = seen[0], seen[2]
+    assert float(batch.mean()) == pytest.approx(0.0, abs=1e-5)
+    assert float(batch.std(correction=0)) == pytest.approx(1.0, abs=1e-4)
+    torch.testing.assert_close((returns - returns.mean()) / returns.std(correction=0), batch, atol=1e-4, rtol=1e-4)
+    assert float(returns.std()) > 1.5, "before the first push the deviation of returns counts as 1"
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
