@@ -22,7 +22,7 @@ import numpy as np
 
 from .arrays import Floats
 from .decision import LocalDecision
-from .local_equations import confirmation_time, training_work
+from .local_equations import confirmation_time, training_work, weakest_peer
 from .rates import NEVER, spectral_efficiency
 from .snapshot import LocalPart
 from .useful_budget import useful_budget
@@ -56,16 +56,20 @@ class ReducedLocal(NamedTuple):
 
 def link_needs(part: LocalPart) -> Floats:
     """Subchannel seconds of each link's multicast, bits/(W_0 log2(1 + SINR)), (7); 0 where there is no link; [..., K, N, N]."""
-    rate = part.subchannel_hz * spectral_efficiency(part.sinr_peer)
-    needs = np.divide(part.multicast_bits, rate, out=np.full(rate.shape, np.inf), where=rate > 0.0)
-    return np.where(part.layout.is_link, needs, 0.0)
+    return np.where(part.layout.is_link, _needs(part, part.sinr_peer), 0.0)
 
 
 def multicast_needs(part: LocalPart) -> Floats:
     """s_j [subchannel seconds]: multicast spectrum of head j times T_multi_j; 0 for a head without peers; [..., J]."""
-    links = link_needs(part)
-    heads = links.max(axis=-1) if part.multicast == "group" else links.sum(axis=-1)
-    return part.layout.per_head(heads)
+    if part.multicast == "group":
+        # The weakest link needs most; a head without peers has an infinite one, which needs nothing.
+        return _needs(part, weakest_peer(part))
+    return part.layout.per_head(link_needs(part).sum(axis=-1))
+
+
+def _needs(part: LocalPart, sinr: Floats) -> Floats:
+    rate = part.subchannel_hz * spectral_efficiency(sinr)
+    return np.divide(part.multicast_bits, rate, out=np.full(rate.shape, np.inf), where=rate > 0.0)
 
 
 def reduce_local(part: LocalPart) -> ReducedLocal:
