@@ -28,6 +28,7 @@ def gap_content(results: GapResults) -> GapContent:
     return GapContent(
         episodes=results.episodes,
         table=results.table,
+        anatomy=results.anatomy,
         settings=settings,
         level=config.level,
         replicates=config.replicates,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..opt.errors import InputError
 from .frozen_epochs import Certificate
+from .gap_anatomy import Anatomy, anatomy_of
 from .gap_config import GapConfig
 from .gap_table import Measured, episode_table, gap_table
 from .outcome import Outcome
@@ -16,12 +17,13 @@ from .scoring import Scores
 
 @dataclass(frozen=True, eq=False)
 class GapResults:
-    """What a study found. episodes, table: see ``gap_table``; curves: policy, sigma, seed, update and utilities of the
-    training epochs; cells, failures: see ``Outcome``."""
+    """What a study found. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; curves: policy, sigma, seed, update
+    and utilities of the training epochs; cells, failures: see ``Outcome``."""
 
     config: GapConfig
     episodes: pd.DataFrame
     table: pd.DataFrame
+    anatomy: Anatomy
     curves: pd.DataFrame
     cells: pd.DataFrame
     failures: pd.DataFrame
@@ -54,6 +56,7 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         config=config,
         episodes=episodes,
         table=gap_table(episodes, config.replicates, config.level),
+        anatomy=anatomy_of(episodes, config.replicates, config.level),
         curves=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
         cells=outcome.cell_table(),
         failures=outcome.failure_table(),
@@ -62,4 +65,10 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
 
 def gap_tables(results: GapResults) -> dict[str, pd.DataFrame]:
     """Tables by file name; they hold nothing but results: same seeds, same bytes."""
-    return {"gap": results.table, "episodes": results.episodes, "curves": results.curves}
+    return {
+        "gap": results.table,
+        "episodes": results.episodes,
+        "gap_anatomy": results.anatomy.table,
+        "episodes_anatomy": results.anatomy.episodes,
+        "curves": results.curves,
+    }

@@ -47,18 +47,31 @@ def interquartile_mean(values: ArrayLike) -> Floats:
     return np.where(np.isnan(ordered[..., -1]), np.nan, middle)
 
 
+def paired_replicates(strata: Sequence[ArrayLike], rng: np.random.Generator, replicates: int = 2000) -> Floats:
+    """Interquartile means of bootstrap replicates, resampled inside each stratum; [..., replicate].
+
+    strata: one array [..., episode] per seed. Leading axes are series over the same episodes: a replicate draws the same
+    episodes for all of them, so that their means can be compared replicate by replicate.
+    """
+    drawn: list[Floats] = []
+    for stratum in strata:
+        values = np.asarray(stratum, dtype=np.float64)
+        episodes = values.shape[-1]
+        drawn.append(values[..., rng.integers(0, episodes, size=(replicates, episodes))])
+    return interquartile_mean(np.concatenate(drawn, axis=-1))
+
+
+def percentile_interval(replicates: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The (1 - level)/2 and (1 + level)/2 quantiles (linear interpolation) of bootstrap replicates [replicate]."""
+    low, high = np.quantile(np.asarray(replicates, dtype=np.float64), [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return float(low), float(high)
+
+
 def stratified_bootstrap(
     strata: Sequence[ArrayLike], rng: np.random.Generator, replicates: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
     """Percentile interval of the interquartile mean over all values, resampled inside each stratum.
 
-    strata: one 1-d array of episode gaps per seed. Returns the (1 - level)/2 and (1 + level)/2 quantiles (linear
-    interpolation) of ``replicates`` interquartile means.
+    strata: one 1-d array of episode gaps per seed.
     """
-    drawn = []
-    for stratum in strata:
-        values = np.asarray(stratum, dtype=np.float64)
-        drawn.append(values[rng.integers(0, len(values), size=(replicates, len(values)))])
-    means = interquartile_mean(np.concatenate(drawn, axis=1))
-    low, high = np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return float(low), float(high)
+    return percentile_interval(paired_replicates(strata, rng, replicates), level)

@@ -19,6 +19,7 @@ from ..rl.environment import Environment
 from ..rl.observation import Observation
 from ..rl.policy import Policy
 from .frozen_epochs import FrozenEpochs, certify
+from .gap_anatomy import ORACLE, TRUSTING, Anatomy, anatomy_of
 from .gap_cells import POLICY_SEED
 from .gap_table import Measured, episode_table, gap_table
 from .scoring import score
@@ -28,10 +29,11 @@ Scheduler = Callable[[Observation], Action | Decision]
 
 @dataclass(frozen=True, eq=False)
 class GapReport:
-    """What was measured. settings: how, for the page."""
+    """What was measured. settings: how, for the page. baselines: names under which baselines were measured, by baseline."""
 
     measured: tuple[Measured, ...]
     settings: dict[str, Any]
+    baselines: Mapping[str, str]
 
     def episodes(self) -> pd.DataFrame:
         """One row per policy, sigma, seed, part and episode (``gap_table.episode_table``)."""
@@ -41,12 +43,24 @@ class GapReport:
         """One row per policy, sigma and part, with the gap and its interval (``gap_table.gap_table``)."""
         return gap_table(self.episodes())
 
+    def anatomy(self) -> Anatomy:
+        """Every gap split into solver slack, what the twin's error costs and the policy's own (``gap_anatomy``). Raises
+        InputError when the baselines ``certainty_equivalent`` and ``oracle``, which the split needs, were not measured."""
+        anatomy = self._anatomy()
+        if anatomy.missing:
+            wanted = ", ".join(f'"{name}": "{name}"' for name in (TRUSTING, ORACLE))
+            raise InputError(f"cannot split the gap: {'; '.join(anatomy.missing)}; measure {wanted} too", field="policies")
+        return anatomy
+
+    def _anatomy(self) -> Anatomy:
+        return anatomy_of(self.episodes(), rows_of=self.baselines)
+
     def write_html(self, path: str | Path) -> None:
         """One self-contained page. Raises InputError when it cannot be written."""
         from .report.gap_page import GapContent, gap_page
         from .report.page import write_page
 
-        content = GapContent(episodes=self.episodes(), table=self.table(), settings=self.settings)
+        content = GapContent(episodes=self.episodes(), table=self.table(), anatomy=self._anatomy(), settings=self.settings)
         write_page(gap_page(content), Path(path))
 
 
@@ -93,7 +107,8 @@ def measure_gap(
         "episodes per seed": epochs // episode_length,
         "epochs per episode": episode_length,
     }
-    return GapReport(tuple(measured), settings)
+    baselines = {given: name for name, given in policies.items() if isinstance(given, str)}
+    return GapReport(tuple(measured), settings, baselines)
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,22 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from ..gap_anatomy import Anatomy
+from .anatomy_section import anatomy_section
 from .gap_figures import gap_by_error, gap_distribution, learning_curves
+from .interval import WithInterval, percent_with_interval
 from .page import Column, Page, Picture, Section, Table, Text, fixed, settings_section
 from .style import label
 
 
 @dataclass(frozen=True, eq=False)
 class GapContent:
-    """What the page shows. episodes, table: see ``gap_table``; settings: shown as they are; curves, cells, failures: of a study
-    (empty for a measurement)."""
+    """What the page shows. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; settings: shown as they are;
+    curves, cells, failures: of a study (empty for a measurement)."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
+    anatomy: Anatomy
     settings: Mapping[str, Any]
     level: float = 0.95
     replicates: int = 2000
@@ -41,6 +45,7 @@ def gap_page(content: GapContent) -> Page:
         sections=[
             Section("", _summary(content)),
             Section("Figures", _pictures(content)),
+            anatomy_section(content.anatomy, content.level),
             Section("How to read it", [Text(READING.format(worst=_worst_certificate(content.episodes)))]),
             Section("Methods", [Text(_methods(content))]),
             Section("All numbers", [_details(content.table)]),
@@ -86,19 +91,8 @@ def _summary(content: GapContent) -> list[Text | Table]:
         f"{100 * content.level:g} % interval. 0 % is optimal, 100 % earns nothing, more than 100 % loses money."
     )
     sigmas = list(dict.fromkeys(table["sigma"]))
-    columns = [Column("policy", "policy"), *(Column(f"{s:g}", f"σ = {100 * s:g} %", _gap_with_interval) for s in sigmas)]
+    columns = [Column("policy", "policy"), *(Column(f"{s:g}", f"σ = {100 * s:g} %", percent_with_interval(2)) for s in sigmas)]
     return [Text(lead), Table(columns, summary(table), note="An empty entry is missing: its cell failed.")]
-
-
-class _Gap(float):
-    """A gap that sorts as a number and carries its interval."""
-
-    low: float
-    high: float
-
-
-def _gap_with_interval(gap: _Gap) -> str:
-    return Markup('{:.2f} <span class="small">[{:.2f}, {:.2f}]</span>').format(100 * gap, 100 * gap.low, 100 * gap.high)
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -106,9 +100,7 @@ def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
     total = table[table["part"] == "sum"]
     rows: dict[str, dict[str, Any]] = {}
     for each in total.to_dict("records"):
-        gap = _Gap(each["gap"])
-        gap.low, gap.high = each["gap_low"], each["gap_high"]
-        rows.setdefault(each["policy"], {"policy": label(each["policy"])})[f"{each['sigma']:g}"] = gap
+        rows.setdefault(each["policy"], {"policy": label(each["policy"])})[f"{each['sigma']:g}"] = WithInterval.of(each, "gap")
     return list(rows.values())
 
 

@@ -25,7 +25,7 @@ training: {{updates: 3, num_envs: 8}}
 """
 # Worker processes on a busy machine that compiles first.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-RESULTS = ("gap.csv", "episodes.csv", "curves.csv")
+RESULTS = ("gap.csv", "episodes.csv", "curves.csv", "gap_anatomy.csv", "episodes_anatomy.csv")
 
 
 def command(*arguments):
@@ -89,6 +89,7 @@ def test_the_page_fetches_nothing(first):
     directory, _ = first
     page = (directory / "report.html").read_text()
     assert page.count("<svg") == 3
+    assert "oracle is not among the policies measured" in page
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
     assert not re.search(r"@import|url\((?!#)|<script[^>]*src|<link|<iframe", page)
     for name in ("gap", "learning", "distribution"):
