@@ -1,0 +1,1 @@
+"""A solver and a baseline for twingap, each in a file of its own."""
