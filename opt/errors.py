@@ -26,5 +26,9 @@ class LicenceError(InputError):
     """A solver is there, but its licence is missing or does not allow this problem."""
 
 
-class FalseBoundError(AssertionError):
+class BrokenPromiseError(AssertionError):
+    """A solver's answer is not what it promised, and is not given out: a bug, or numbers that floating point cannot hold."""
+
+
+class FalseBoundError(BrokenPromiseError):
     """Something feasible earned more than a proved bound: a bug in the bound, never an acceptable result."""

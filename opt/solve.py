@@ -8,14 +8,14 @@ import time
 import numpy as np
 
 from .bounds import assert_not_beaten
-from .errors import InputError
+from .errors import BrokenPromiseError, InputError
 from .evaluation import FEASIBLE, evaluate
 from .registry import find_solver, prepare_solver, registered_solvers
 from .result import Budget, Holds, PartResult, Result, relative_gap
 from .snapshot import Snapshot
 
 
-class InfeasibleAnswerError(AssertionError):
+class InfeasibleAnswerError(BrokenPromiseError):
     """A solver returned a decision that breaks a constraint: a bug in the solver."""
 
 

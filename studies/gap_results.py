@@ -48,7 +48,7 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         if result["curve"] is not None:
             curves.append(pd.DataFrame(result["curve"]).assign(policy=policy, sigma=sigma, seed=seed))
     if not measured:
-        raise InputError("have measured no policy; run the study first", field="records")
+        raise InputError("hold no measured policy", field="records")
     order = {policy: place for place, policy in enumerate(config.policies)}
     measured.sort(key=lambda each: (order[each.policy], each.sigma, each.seed))
     episodes = episode_table(measured)

@@ -6,6 +6,7 @@ never counts as done.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,13 +61,13 @@ class Records:
     def write(self, cell: Cell, result: dict[str, Any], seconds: float, peak_memory: int | None = None) -> None:
         """Keep the result of a finished cell; peak_memory [bytes]: resident size of its largest process."""
         content = self._about(cell) | {"seconds": seconds, "peak_memory": peak_memory, "result": result}
-        write_atomically(self._path(cell), json.dumps(content))
+        write_atomically(self._path(cell), _sealed(content))
         self._failure(cell).unlink(missing_ok=True)
 
     def write_failure(self, cell: Cell, failure: Failure, seconds: float) -> None:
         """Keep why a cell failed."""
         content = self._about(cell) | {"seconds": seconds, "reason": failure.reason, "error": failure.error}
-        write_atomically(self._failure(cell), json.dumps(content))
+        write_atomically(self._failure(cell), _sealed(content))
 
     def clear(self, cell: Cell) -> None:
         """Forget how the cell failed, and what was being written when it was killed. For whoever holds its claim."""
@@ -116,13 +117,28 @@ class Records:
         return self._failures / f"{cell.key}.json"
 
 
+def _sealed(content: dict[str, Any]) -> bytes:
+    """The content as JSON whose first line holds the hash of everything after it."""
+    rest = json.dumps(content)[1:].encode()
+    return _seal(rest) + rest
+
+
+def _seal(rest: bytes) -> bytes:
+    return b'{"sha256": "' + hashlib.sha256(rest).hexdigest().encode() + b'",\n'
+
+
 def _read(path: Path, key: str) -> dict[str, Any] | None:
+    """The content of a sealed file, or None when there is none. Raises InputError when it is not as it was written."""
     try:
-        content = json.loads(path.read_text())
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({error}); remove it and run the study again", source=str(path)) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("key") != key:
-        raise InputError("is not the record that its name says; remove it", source=str(path))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", source=str(path)) from None
+    seal, _, rest = data.partition(b"\n")
+    if seal + b"\n" != _seal(rest):
+        raise InputError("is damaged: it is not as it was written; remove it and run the study again", source=str(path))
+    content = json.loads(data)
+    if content.get("format") != FORMAT or content.get("key") != key:
+        raise InputError("is not the record that its name says; remove it and run the study again", source=str(path))
     return content

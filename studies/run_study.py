@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -27,6 +27,9 @@ from .shards import Shard
 from .study import Study
 from .study_file import read_study_file, write_study_file
 from .workers import Workers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The page of a results directory.
 PAGE = "report.html"
@@ -108,16 +111,25 @@ def collect_study(directory: Path) -> Findings:
     FalseBoundError when its records contradict a bound."""
     file = read_study_file(directory)
     outcome = read_outcome(Records(directory), file.cells)
+    _write_tables(directory, {"cells": outcome.cell_table(), "failures": outcome.failure_table()})
     try:
-        findings = Findings(file.study, outcome, file.study.collect(file.config, outcome))
+        results = file.study.collect(file.config, outcome)
     except FalseBoundError:
         # What an earlier page says may rest on the bound that is false.
         (directory / PAGE).unlink(missing_ok=True)
         raise
-    tables = {**file.study.tables(findings.results), "cells": outcome.cell_table(), "failures": outcome.failure_table()}
+    except InputError as error:
+        if not outcome.failures:
+            raise
+        why = f"{len(outcome.failures)} cells failed or did not run, {directory / 'failures.csv'} says why"
+        raise InputError(f"{error.problem}; {why}", field=error.field, source=error.source) from None
+    _write_tables(directory, file.study.tables(results))
+    return Findings(file.study, outcome, results)
+
+
+def _write_tables(directory: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     for stem, table in tables.items():
         write_atomically(directory / f"{stem}.csv", table.to_csv(index=False))
-    return findings
 
 
 def report_study(directory: str | Path) -> Findings:
