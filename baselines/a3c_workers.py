@@ -266,21 +266,35 @@ def serve(
     try:
         worker = plan.worker(networks, shared)
     except Exception:
-        connection.send((False, traceback.format_exc()))
+        tell(connection, (False, traceback.format_exc()))
         return
-    while True:
+    while (words := hear(connection)) is not None:
         try:
-            word, *rest = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            connection.send((True, answer(worker, word, rest, tickets)))
+            reply = (True, answer(worker, words[0], words[1:], tickets))
         except Exception:
-            connection.send((False, traceback.format_exc()))
+            reply = (False, traceback.format_exc())
+        if not (tell(connection, reply) and reply[0]):
             return
 
 
-def answer(worker: Worker, word: str, rest: list[Any], tickets: Tickets) -> Any:
+def hear(connection: Connection) -> tuple[Any, ...] | None:
+    """What the program says; None when it is gone, which ends a worker and is no error of its own."""
+    try:
+        return connection.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def tell(connection: Connection, reply: tuple[bool, Any]) -> bool:
+    """Say it; False when the program is gone."""
+    try:
+        connection.send(reply)
+    except OSError:
+        return False
+    return True
+
+
+def answer(worker: Worker, word: str, rest: tuple[Any, ...], tickets: Tickets) -> Any:
     """What a worker's process does at each word."""
     if word == "run":
         pushes, progress = rest

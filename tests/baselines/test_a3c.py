@@ -133,6 +133,14 @@ def test_one_that_dies_while_another_waits_for_its_turn_is_an_error():
     trainer.close()
 
 
+def test_what_goes_wrong_in_a_worker_is_told():
+    trainer = A3cTrainer(environment(), A3cSettings.from_json(SMALL | {"workers": 2}), 7)
+    trainer.workers[0].go("many", 0.0)
+    with pytest.raises(RuntimeError, match=r"worker 0 failed:\n(.|\n)*TypeError"):
+        trainer.workers[0].done()
+    trainer.close()
+
+
 def test_workers_end_with_their_trainer():
     trainer = A3cTrainer(environment(), A3cSettings.from_json(SMALL | {"workers": 2}), 7)
     processes = [worker.process for worker in trainer.workers]
