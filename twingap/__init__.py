@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .opt.scenario import Scenario, preset
     from .opt.snapshot import Snapshot
     from .opt.snapshot_file import load_snapshot, save_snapshot
+    from .opt.snapshot_table import load_snapshots
     from .opt.solution_file import load_solution, save_solution
     from .opt.solve import solve
     from .opt.system import draw
@@ -47,6 +48,7 @@ _HOME = {
     "evaluate": "opt.evaluation",
     "load_certificate": "opt.certificate.certificate_file",
     "load_snapshot": "opt.snapshot_file",
+    "load_snapshots": "opt.snapshot_table",
     "load_solution": "opt.solution_file",
     "make_baseline": "baselines",
     "make_env": "rl.environment",
@@ -82,6 +84,7 @@ __all__ = [
     "evaluate",
     "load_certificate",
     "load_snapshot",
+    "load_snapshots",
     "load_solution",
     "make_baseline",
     "make_env",

@@ -27,7 +27,8 @@ MEANING = Markup(
     "incumbent, what the certificate leaves open. <strong>Twin's error</strong>: certainty equivalent against oracle, what "
     "the error costs the certified solver when it trusts the twin; the same for every policy. <strong>Policy's own</strong>: "
     "the rest. At σ = 0 it is what the policy loses on the truth. Negative, it is what the policy saves of the twin's cost: it "
-    "loses less than a perfect optimiser that trusts the twin. The oracle never sees the twin, so it saves all of it."
+    "loses less than a perfect optimiser that trusts the twin. The oracle never sees the twin, so it saves all of it; a policy "
+    "that ignores the twin has one gap at every σ, so its own part falls as the twin's cost rises."
 )
 NOTE = (
     "Percent of the optimum, local and global part together; intervals in brackets. The three add up to the gap: solver slack "
