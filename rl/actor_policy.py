@@ -13,8 +13,9 @@ from .belief import believed
 from .distributions import Hybrid
 from .features import committee_features, head_features
 from .mappo_settings import TeamSettings
-from .networks import GlobalActor, LocalActor
+from .networks import COMMON_OUTPUTS, GlobalActor, LocalActor
 from .observation import Observation
+from .own_networks import OwnGlobalActor, OwnLocalActor
 from .saved_tensors import below
 from .teams import best_latents, global_action, local_action
 from .threads import one_thread
@@ -60,9 +61,19 @@ def saved_policy(
 
     progress: where the schedule of the standard deviations stands; only draws depend on it. error: see ActorPolicy."""
     local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
-    local = LocalActor(_width("encoder.standardise", local_weights), local_team)
+    width = _width("encoder.standardise", local_weights)
     committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
-    global_ = GlobalActor((committee, delegate, access), global_team)
+    widths = (committee, delegate, access)
+    local, global_ = LocalActor(width, local_team), GlobalActor(widths, global_team)
+    if local_team.networks == "own":
+        aps, inputs, _ = local_weights["offset.weights.0"].shape
+        local = OwnLocalActor(width, local_team, (aps, inputs // width))
+    if global_team.networks == "own":
+        committees, inputs, _ = global_weights["all.weights.0"].shape
+        outputs = global_weights["all.weights.2"].shape[-1] - COMMON_OUTPUTS
+        # outputs = APs + 2 delegates, inputs = committee + delegate x delegates + access x APs.
+        delegates = (inputs - committee - access * outputs) // (delegate - 2 * access)
+        global_ = OwnGlobalActor(widths, global_team, (committees, delegates, outputs - 2 * delegates))
     local.load_state_dict(local_weights)
     global_.load_state_dict(global_weights)
     local.spreads.progress = global_.spreads.progress = progress

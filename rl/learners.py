@@ -24,6 +24,7 @@ GROUP = "twingap.learners"
 # name: "module:attribute" of a LearnerEntry, imported on use.
 LEARNERS: dict[str, str] = {
     "mappo": "twingap.rl.mappo_training:LEARNER",
+    "mappo_paper": "twingap.rl.mappo_training:PRINTED",
     "gradient": "twingap.rl.gradient_training:LEARNER",
     "ddqn": "twingap.baselines.ddqn_training:LEARNER",
     "ddpg": "twingap.baselines.ddpg_training:LEARNER",

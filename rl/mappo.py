@@ -15,12 +15,13 @@ from .distributions import Hybrid, Latents
 from .features import CommitteeFeatures, HeadFeatures
 from .mappo_settings import MappoSettings, TeamSettings
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
+from .own_networks import OwnGlobalCritic, OwnLocalCritic
 from .saved_tensors import below, optimiser_tensors, restore_optimiser
 from .value_normalisation import ValueNormaliser
 
 Features = HeadFeatures | CommitteeFeatures
 Actor = LocalActor | GlobalActor
-Critic = LocalCritic | GlobalCritic
+Critic = LocalCritic | GlobalCritic | OwnLocalCritic | OwnGlobalCritic
 
 
 def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from .settings import changed, is_count, is_positive, is_within, require
 
 Context = Literal["own", "team"]
+Networks = Literal["shared", "own"]
 Device = Literal["cpu", "cuda", "auto"]
 
 # Action heads of an AP and of a manager; ``networks`` and ``teams`` say what each means.
@@ -25,6 +26,9 @@ class TeamSettings:
     """Of one team. Log standard deviations and entropy coefficients are per action head (see the names above)."""
 
     hidden: int = 32
+    networks: Networks = "shared"
+    """shared: one network for all heads, delegates and agents; own: an actor and a critic per agent, as Algorithms 1 and 2
+    print it (``own_networks``), which runs on one system only."""
     context: Context = "own"
     """What an agent's actor reads beside its own heads or delegates: nothing (``own``: decentralised, as in Section V), or also
     the mean of all agents' summaries (``team``: one vector that the twins exchange before they act)."""
@@ -54,6 +58,7 @@ LOCAL_DEFAULTS = TeamSettings(
     log_std_end=_each(LOCAL_HEADS, -2.5),
 )
 GLOBAL_DEFAULTS = TeamSettings(
+    context="team",
     learning_rate=2e-3,
     log_std_start=_each(COMMON, -1.5) | _each(PER_DELEGATE, -3.5),
     log_std_end=_each(COMMON, -2.5) | _each(PER_DELEGATE, -4.5),
@@ -101,10 +106,31 @@ class MappoSettings:
         return changed(cls(), data)
 
 
+PRINTED_LOCAL = replace(LOCAL_DEFAULTS, networks="own", context="own")
+PRINTED_GLOBAL = replace(GLOBAL_DEFAULTS, networks="own", context="own")
+
+
+@dataclass(frozen=True)
+class PrintedSettings(MappoSettings):
+    """Of learner ``mappo_paper``: Algorithms 1 and 2 as printed. Own networks per agent, lambda = 1 in (30), the clip (28), the
+    team's reward (25) for every agent, returns over the episode. Batch, rates and widths are not given: ours."""
+
+    rollout: int = 8
+    discount: float = 0.9
+    local: TeamSettings = PRINTED_LOCAL
+    global_: TeamSettings = PRINTED_GLOBAL
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PrintedSettings:
+        """As MappoSettings; what is not named keeps the default of this preset."""
+        return changed(cls(), data)
+
+
 def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, discrete: tuple[str, ...]) -> None:
     def check(holds: bool, name: str, value: object, allowed: str) -> None:
         require(holds, f"{prefix}.{name}", value, allowed)
 
+    check(team.networks in get_args(Networks), "networks", team.networks, " or ".join(get_args(Networks)))
     check(team.context in get_args(Context), "context", team.context, " or ".join(get_args(Context)))
     for name in ("hidden", "epochs", "minibatches"):
         check(is_count(getattr(team, name)), name, getattr(team, name), "a whole number >= 1")

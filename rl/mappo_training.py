@@ -17,7 +17,7 @@ from .environment import Environment
 from .features import CommitteeFeatures, HeadFeatures, committee_features, head_features
 from .learners import LearnerEntry, TrainerState, UpdateRecord
 from .mappo import Learner
-from .mappo_settings import Device, MappoSettings
+from .mappo_settings import Device, MappoSettings, PrintedSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
 from .saved_tensors import below
@@ -146,4 +146,11 @@ def pick_device(name: Device) -> torch.device:
     return torch.device(name)
 
 
+class PrintedTrainer(MappoTrainer):
+    """Algorithms 1 and 2 as printed: see ``PrintedSettings``."""
+
+    learner: ClassVar[str] = "mappo_paper"
+
+
 LEARNER = LearnerEntry(settings=MappoSettings, trainer=MappoTrainer, policy=policy_of)
+PRINTED = LearnerEntry(settings=PrintedSettings, trainer=PrintedTrainer, policy=policy_of, num_envs=16)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,18 @@ from .mappo_settings import LOCAL_HEADS, Context, TeamSettings
 GAIN = 5.0
 # Gain of an actor's last layer: it starts at its starting point, but for this.
 SMALL = 0.01
+# serve, appetite, spread, manager, request, reply, pace.
+COMMON_OUTPUTS = 7
 GLOBAL_HEADS = ("serve", "bid", "appetite", "spread", "manager", "request", "reply", "pace", "share", "speed")
+
+
+class Offsets(NamedTuple):
+    """A manager's outputs. common [env, I, COMMON_OUTPUTS]; bid per AP [env, I, K]; deviation: share and speed per delegate
+    [env, I, V, 2]."""
+
+    common: Tensor
+    bid: Tensor
+    deviation: Tensor
 
 
 class Standardise(nn.Module):
@@ -133,13 +145,17 @@ class LocalActor(nn.Module):
 
     def forward(self, inputs: HeadFeatures) -> Hybrid:
         """The hybrid distribution of every AP, slots = its heads."""
-        means = self.start(inputs) + self.offset(*self.encoder(inputs))
+        means = self.start(inputs) + self.offsets(inputs)
         return Hybrid(
             {
                 name: Gaussian(means[..., column], self.spreads.log_std(name), inputs.is_head)
                 for column, name in enumerate(LOCAL_HEADS)
             }
         )
+
+    def offsets(self, inputs: HeadFeatures) -> Tensor:
+        """What the network adds to the starting point [env, K, N, 3]."""
+        return self.offset(*self.encoder(inputs))
 
     def start(self, inputs: HeadFeatures) -> Tensor:
         """Starting point [env, K, N, 3]: 1/5 of C1 to uplink and 4/5 to multicast (assumption; at the optimum of `paper`
@@ -215,17 +231,15 @@ class GlobalActor(nn.Module):
         hidden = team.hidden
         self.encoder = CommitteeEncoder(features, hidden, team.context)
         width = self.encoder.width
-        self.trunk = mlp(width, hidden, 7, out_gain=SMALL)
+        self.trunk = mlp(width, hidden, COMMON_OUTPUTS, out_gain=SMALL)
         self.bid = PerSlot(hidden, width, hidden, 1)
         self.deviation = PerSlot(hidden, width, hidden // 2, 2)
         self.spreads = Spreads(team.log_std_start, team.log_std_end)
 
     def forward(self, inputs: CommitteeFeatures) -> Hybrid:
         """The hybrid distribution of every manager."""
-        context, delegate, access = self.encoder(inputs)
-        serve, appetite, spread, manager, request, reply, pace = self.trunk(context).split(1, dim=-1)
-        bid = self.bid(access, context).squeeze(-1)
-        deviation = self.deviation(delegate, context)
+        common, bid, deviation = self.offsets(inputs)
+        serve, appetite, spread, manager, request, reply, pace = common.split(1, dim=-1)
         log_std = self.spreads.log_std
         real, others = inputs.is_delegate, inputs.others
 
@@ -254,6 +268,11 @@ class GlobalActor(nn.Module):
             },
             gate="serve",
         )
+
+    def offsets(self, inputs: CommitteeFeatures) -> Offsets:
+        """What the network adds to the starting point."""
+        context, delegate, access = self.encoder(inputs)
+        return Offsets(self.trunk(context), self.bid(access, context).squeeze(-1), self.deviation(delegate, context))
 
 
 class GlobalCritic(nn.Module):

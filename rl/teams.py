@@ -13,6 +13,7 @@ from .distributions import Hybrid, Latents
 from .features import REPLY, SEND, CommitteeFeatures, HeadFeatures
 from .mappo_settings import TeamSettings
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic, Standardise
+from .own_networks import OwnGlobalActor, OwnGlobalCritic, OwnLocalActor, OwnLocalCritic
 
 # Shares are exponentials of normal draws; a stray one must stay a number.
 LARGEST_LOG_SHARE = 10.0
@@ -20,23 +21,27 @@ LARGEST_LOG_SHARE = 10.0
 LARGEST_SCORE = 100.0
 
 
-def local_networks(calibration: HeadFeatures, team: TeamSettings) -> tuple[LocalActor, LocalCritic]:
+def local_networks(calibration: HeadFeatures, team: TeamSettings) -> tuple[LocalActor, LocalCritic | OwnLocalCritic]:
     """Fresh networks of the AP team, their feature scales fitted on the calibration epochs."""
     width = calibration.values.shape[-1]
-    actor = LocalActor(width, team)
-    critic = LocalCritic(width, team.hidden)
+    actor, critic = LocalActor(width, team), LocalCritic(width, team.hidden)
+    if team.networks == "own":
+        slots = (calibration.is_head.shape[0], calibration.is_head.shape[1])
+        actor, critic = OwnLocalActor(width, team, slots), OwnLocalCritic(width, team.hidden, slots)
     rows = calibration.values[:, calibration.is_head > 0].flatten(0, -2)
     for network in (actor, critic):
         network.encoder.standardise.fit(rows)
     return actor, critic
 
 
-def global_networks(calibration: CommitteeFeatures, team: TeamSettings) -> tuple[GlobalActor, GlobalCritic]:
+def global_networks(calibration: CommitteeFeatures, team: TeamSettings) -> tuple[GlobalActor, GlobalCritic | OwnGlobalCritic]:
     """Fresh networks of the manager team, their feature scales fitted on the calibration epochs."""
     parts = (calibration.committee, calibration.delegate, calibration.access)
     widths = (parts[0].shape[-1], parts[1].shape[-1], parts[2].shape[-1])
-    actor = GlobalActor(widths, team)
-    critic = GlobalCritic(widths, team.hidden)
+    actor, critic = GlobalActor(widths, team), GlobalCritic(widths, team.hidden)
+    if team.networks == "own":
+        slots = (calibration.is_delegate.shape[0], calibration.is_delegate.shape[1], parts[2].shape[-2])
+        actor, critic = OwnGlobalActor(widths, team, slots), OwnGlobalCritic(widths, team.hidden, slots)
     rows = (
         parts[0].flatten(0, -2),
         parts[1][:, calibration.is_delegate > 0].flatten(0, -2),
