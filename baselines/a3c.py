@@ -190,7 +190,8 @@ class Worker:
             return 0.0
         with torch.no_grad():
             value = self.normalisers[team].denormalise(self.networks[team].critic(outcome.following[team]))
-        return self.shared[team].numbers.discount * outcome.truncated[:, None] * value.double().numpy()
+        beyond: Floats = value.double().numpy()
+        return self.shared[team].numbers.discount * outcome.truncated[:, None] * beyond
 
     def _gradient(
         self, team: str, seen: list[Features], drawn: list[Latents], rewards: Floats, terminated: Booleans
