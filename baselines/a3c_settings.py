@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from ..rl.mappo_settings import GLOBAL_DEFAULTS, GLOBAL_HEADS, LOCAL_DEFAULTS, LOCAL_HEADS
+from ..rl.search_space import Range, SearchSpace
 from ..rl.settings import changed, is_count, is_positive, is_within, require
 
 Order = Literal["tickets", "free"]
@@ -88,3 +89,23 @@ def _check_team(team: A3cTeam, prefix: str, heads: tuple[str, ...]) -> None:
     for head, value in team.entropy.items():
         require(head in heads, f"{prefix}.entropy.{head}", "not a head", f"one of {', '.join(heads)}")
         require(is_within(value, 0.0, math.inf), f"{prefix}.entropy.{head}", value, "a finite number >= 0")
+
+
+def _team_space(team: str) -> dict[str, Range]:
+    return {
+        f"{team}.hidden": Range(16, 128, log=True),
+        f"{team}.learning_rate": Range(1e-4, 1e-2, log=True),
+        f"{team}.critic_learning_rate": Range(3e-4, 3e-2, log=True),
+        f"{team}.max_gradient_norm": Range(0.1, 5.0, log=True),
+        f"{team}.team_credit": Range(0.0, 1.0),
+    }
+
+
+SEARCH_SPACE: SearchSpace = {
+    "pushes": Range(1, 8),
+    **_team_space("local"),
+    **_team_space("global_"),
+    "global_.entropy.serve": Range(1e-4, 3e-2, log=True),
+    "global_.entropy.bid": Range(1e-4, 3e-2, log=True),
+}
+"""What ``twingap tune a3c`` varies: about a factor of ten around the defaults."""

@@ -22,7 +22,7 @@ from ..rl.teams import global_networks, local_networks
 from ..rl.threads import one_thread
 from ..rl.value_normalisation import ValueNormaliser
 from .a3c import A3cNumbers, Networks, SharedTeam
-from .a3c_settings import A3cSettings, A3cTeam
+from .a3c_settings import SEARCH_SPACE, A3cSettings, A3cTeam
 from .a3c_workers import HomeWorker, WorkerPlan, WorkerState, gather, start_workers
 from .game import CPU, GLOBAL, LOCAL, Features, features_of
 
@@ -164,4 +164,4 @@ def policy_of(settings: A3cSettings, state: TrainerState) -> ActorPolicy:
     return saved_policy(*team_settings(settings), state.tensors, progress)
 
 
-LEARNER = LearnerEntry(settings=A3cSettings, trainer=A3cTrainer, policy=policy_of)
+LEARNER = LearnerEntry(settings=A3cSettings, trainer=A3cTrainer, policy=policy_of, space=SEARCH_SPACE)

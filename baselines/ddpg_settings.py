@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..rl.mappo_settings import COMMON, DISCRETE, LOCAL_HEADS, PER_DELEGATE
+from ..rl.search_space import Range, SearchSpace
 from ..rl.settings import changed, is_count, is_positive, is_within, require
 
 HEADS = (*LOCAL_HEADS, *DISCRETE, *COMMON, *PER_DELEGATE)
@@ -79,3 +80,17 @@ class DdpgSettings:
     def from_json(cls, data: Mapping[str, Any]) -> DdpgSettings:
         """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
         return changed(cls(), data)
+
+
+SEARCH_SPACE: SearchSpace = {
+    "hidden": Range(16, 128, log=True),
+    "batch_steps": Range(1, 8),
+    "gradient_steps": Range(1, 4),
+    "target_rate": Range(1e-3, 0.3, log=True),
+    "max_gradient_norm": Range(0.1, 10.0, log=True),
+    "final_learning_rate": Range(1e-3, 0.5, log=True),
+    "learning_rate": Range(3e-5, 3e-3, log=True),
+    "critic_learning_rate": Range(3e-4, 3e-2, log=True),
+    "actor_warm_up": Range(0, 200),
+}
+"""What ``twingap tune ddpg`` varies: about a factor of ten around the defaults."""

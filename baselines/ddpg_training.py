@@ -10,7 +10,7 @@ from ..rl.features import CommitteeFeatures, HeadFeatures
 from ..rl.learners import LearnerEntry, TrainerState
 from .ddpg import DdpgNumbers, DeterministicPolicyGradient, Noise
 from .ddpg_networks import Deterministic, GlobalActionValue, LocalActionValue
-from .ddpg_settings import DdpgSettings
+from .ddpg_settings import SEARCH_SPACE, DdpgSettings
 from .game import GLOBAL, LOCAL, Features
 from .off_policy import OffPolicyTrainer, Player, PlayerPolicy, saved_players
 from .starting_point import CHOICES, global_actor, local_actor
@@ -54,4 +54,4 @@ def policy_of(settings: DdpgSettings, state: TrainerState) -> PlayerPolicy:
     return saved_players(make_players, settings, state)
 
 
-LEARNER = LearnerEntry(settings=DdpgSettings, trainer=DdpgTrainer, policy=policy_of)
+LEARNER = LearnerEntry(settings=DdpgSettings, trainer=DdpgTrainer, policy=policy_of, space=SEARCH_SPACE)

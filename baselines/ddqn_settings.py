@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..rl.search_space import Range, SearchSpace
 from ..rl.settings import changed, is_count, is_positive, is_within, require
 
 
@@ -68,3 +69,20 @@ class DdqnSettings:
     def from_json(cls, data: Mapping[str, Any]) -> DdqnSettings:
         """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
         return changed(cls(), data)
+
+
+SEARCH_SPACE: SearchSpace = {
+    "hidden": Range(16, 128, log=True),
+    "batch_steps": Range(1, 8),
+    "gradient_steps": Range(1, 4),
+    "target_rate": Range(1e-3, 0.3, log=True),
+    "max_gradient_norm": Range(0.1, 10.0, log=True),
+    "final_learning_rate": Range(1e-3, 0.5, log=True),
+    "learning_rate": Range(2e-4, 2e-2, log=True),
+    "levels": Range(3, 15),
+    "reach": Range(0.3, 1.5),
+    "epsilon_start": Range(0.05, 1.0),
+    "epsilon_end": Range(0.005, 0.2, log=True),
+    "explored": Range(0.2, 1.0),
+}
+"""What ``twingap tune ddqn`` varies: about a factor of ten around the defaults."""

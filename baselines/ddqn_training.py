@@ -9,7 +9,7 @@ from ..rl.features import CommitteeFeatures, HeadFeatures
 from ..rl.learners import LearnerEntry, TrainerState
 from .ddqn import DdqnNumbers, DoubleQ
 from .ddqn_networks import GlobalLevels, LocalLevels, global_meaning, local_meaning
-from .ddqn_settings import DdqnSettings
+from .ddqn_settings import SEARCH_SPACE, DdqnSettings
 from .game import GLOBAL, LOCAL, Features
 from .off_policy import OffPolicyTrainer, Player, PlayerPolicy, saved_players
 from .starting_point import global_actor, local_actor
@@ -46,4 +46,4 @@ def policy_of(settings: DdqnSettings, state: TrainerState) -> PlayerPolicy:
     return saved_players(make_players, settings, state)
 
 
-LEARNER = LearnerEntry(settings=DdqnSettings, trainer=DdqnTrainer, policy=policy_of)
+LEARNER = LearnerEntry(settings=DdqnSettings, trainer=DdqnTrainer, policy=policy_of, space=SEARCH_SPACE)

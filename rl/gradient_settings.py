@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from .mappo_settings import Context
+from .search_space import Range, SearchSpace
 from .settings import changed, is_count, is_positive, is_within, require
 
 
@@ -70,6 +71,30 @@ class GradientSettings:
     def from_json(cls, data: Mapping[str, Any]) -> GradientSettings:
         """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
         return changed(cls(), data)
+
+
+def _team_space(team: str) -> dict[str, Range]:
+    return {
+        f"{team}.hidden": Range(16, 128, log=True),
+        f"{team}.learning_rate": Range(3e-4, 3e-2, log=True),
+        f"{team}.final_learning_rate": Range(1e-3, 0.3, log=True),
+        f"{team}.max_gradient_norm": Range(0.1, 10.0, log=True),
+    }
+
+
+SEARCH_SPACE: SearchSpace = {
+    "level.start": Range(0.05, 1.0, log=True),
+    "level.end": Range(0.005, 0.1, log=True),
+    "timeout.start": Range(0.02, 0.5, log=True),
+    "timeout.end": Range(0.003, 0.1, log=True),
+    "slowest.start": Range(0.02, 0.5, log=True),
+    "slowest.end": Range(0.001, 0.1, log=True),
+    "temperature.start": Range(0.3, 3.0, log=True),
+    "temperature.end": Range(0.02, 0.5, log=True),
+    **_team_space("local"),
+    **_team_space("global_"),
+}
+"""What ``twingap tune gradient`` varies: about a factor of ten around the defaults."""
 
 
 def _check_team(team: GradientTeamSettings, prefix: str) -> None:

@@ -26,7 +26,7 @@ from .differentiable import Smoothing
 from .distributions import Hybrid, Latents
 from .environment import Environment
 from .features import committee_features, head_features
-from .gradient_settings import GradientSettings, GradientTeamSettings
+from .gradient_settings import SEARCH_SPACE, GradientSettings, GradientTeamSettings
 from .learners import LearnerEntry, TrainerState, UpdateRecord
 from .mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, TeamSettings
 from .networks import GlobalActor, LocalActor
@@ -186,4 +186,4 @@ def policy_of(settings: GradientSettings, state: TrainerState) -> ActorPolicy:
     return saved_policy(_local(settings), _global(settings), state.tensors, error=TwinError(**state.extra["twin_error"]))
 
 
-LEARNER = LearnerEntry(settings=GradientSettings, trainer=GradientTrainer, policy=policy_of, num_envs=64)
+LEARNER = LearnerEntry(settings=GradientSettings, trainer=GradientTrainer, policy=policy_of, num_envs=64, space=SEARCH_SPACE)

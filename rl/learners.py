@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 from ..opt.errors import InputError
 from .environment import Environment, EnvironmentState
 from .policy import Policy
+from .search_space import SearchSpace
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,12 +124,14 @@ class Trainer(Protocol):
 @dataclass(frozen=True)
 class LearnerEntry:
     """What is registered. settings: their class; trainer: (environment, settings, seed) to a Trainer; policy: the scheduler of
-    a saved run, on the CPU, from settings and state alone; num_envs: how many environments the defaults are tuned for."""
+    a saved run, on the CPU, from settings and state alone; num_envs: how many environments the defaults are tuned for; space:
+    what ``twingap tune`` varies, the defaults within."""
 
     settings: type[LearnerSettings]
     trainer: Callable[[Environment, Any, int], Trainer]
     policy: Callable[[Any, TrainerState], Policy]
     num_envs: int = 128
+    space: SearchSpace = field(default_factory=dict)
 
 
 def registered_learners() -> dict[str, str]:

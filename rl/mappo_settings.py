@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from .search_space import Range, SearchSpace
 from .settings import changed, is_count, is_positive, is_within, require
 
 Context = Literal["own", "team"]
@@ -124,6 +125,27 @@ class PrintedSettings(MappoSettings):
     def from_json(cls, data: Mapping[str, Any]) -> PrintedSettings:
         """As MappoSettings; what is not named keeps the default of this preset."""
         return changed(cls(), data)
+
+
+def _team_space(team: str) -> dict[str, Range]:
+    return {
+        f"{team}.hidden": Range(16, 128, log=True),
+        f"{team}.learning_rate": Range(3e-4, 3e-2, log=True),
+        f"{team}.critic_learning_rate": Range(3e-4, 3e-2, log=True),
+        f"{team}.epochs": Range(1, 8),
+        f"{team}.clip": Range(0.05, 0.4),
+        f"{team}.max_gradient_norm": Range(0.1, 5.0, log=True),
+        f"{team}.team_credit": Range(0.0, 1.0),
+    }
+
+
+SEARCH_SPACE: SearchSpace = {
+    **_team_space("local"),
+    **_team_space("global_"),
+    "global_.entropy.serve": Range(1e-4, 3e-2, log=True),
+    "global_.entropy.bid": Range(1e-4, 3e-2, log=True),
+}
+"""What ``twingap tune mappo`` (and mappo_paper) varies: about a factor of ten around the defaults."""
 
 
 def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, discrete: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from .environment import Environment
 from .features import CommitteeFeatures, HeadFeatures, committee_features, head_features
 from .learners import LearnerEntry, TrainerState, UpdateRecord
 from .mappo import Learner
-from .mappo_settings import Device, MappoSettings, PrintedSettings
+from .mappo_settings import SEARCH_SPACE, Device, MappoSettings, PrintedSettings
 from .networks import GlobalActor, LocalActor
 from .observation import Observation
 from .saved_tensors import below
@@ -152,5 +152,5 @@ class PrintedTrainer(MappoTrainer):
     learner: ClassVar[str] = "mappo_paper"
 
 
-LEARNER = LearnerEntry(settings=MappoSettings, trainer=MappoTrainer, policy=policy_of)
-PRINTED = LearnerEntry(settings=PrintedSettings, trainer=PrintedTrainer, policy=policy_of, num_envs=16)
+LEARNER = LearnerEntry(settings=MappoSettings, trainer=MappoTrainer, policy=policy_of, space=SEARCH_SPACE)
+PRINTED = LearnerEntry(settings=PrintedSettings, trainer=PrintedTrainer, policy=policy_of, num_envs=16, space=SEARCH_SPACE)

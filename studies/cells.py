@@ -50,6 +50,7 @@ SHOWS = (
     "solver_traces.py",
     "study.py",
     "study_file.py",
+    "tuning",
     "words.py",
     "workers.py",
 )

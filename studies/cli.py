@@ -206,12 +206,16 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Seed of system, epochs and training.")] = 0,
     updates: Annotated[int | None, typer.Option(min=1, help="Updates; the study's number without it.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Checkpoint of the same run to go on from.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Study file whose learners: names NAME; tune writes one.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a learner, write a checkpoint, and print its gap to the certified bound on the seed's frozen epochs."""
     from .train_command import train_to_checkpoint
 
-    found = train_to_checkpoint(name, preset, sigma, seed, output, updates=updates, resume=resume, console=Console(stderr=True))
+    console = Console(stderr=True)
+    found = train_to_checkpoint(
+        name, preset, sigma, seed, output, updates=updates, resume=resume, config=config, console=console
+    )
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
@@ -220,6 +224,42 @@ def train(
     typer.echo(f"gap to the certified bound: {100 * found.gaps['sum']:.2f} %")
     typer.echo(f"  local part {100 * found.gaps['local']:.2f} %, global part {100 * found.gaps['global']:.2f} %")
     typer.echo(f"wrote {output}")
+
+
+@app.command()
+def tune(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Registered learner.")],
+    trials: Annotated[int, typer.Option(help="Finished trials that the study shall have in the end.")] = 30,
+    storage: Annotated[str, typer.Option(help="Path of a journal file, or a database as in sqlite:///FILE.")] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Directory of best.yaml, table and report.", show_default="results/tune-NAME")
+    ] = None,
+    preset: PresetOption = "paper",
+    sigma: Annotated[float, typer.Option(help="Twin error.")] = 0.1,
+    seeds: Annotated[int, typer.Option(help="Systems that every trial is trained and measured on.")] = 3,
+    episodes: Annotated[int, typer.Option(help="Frozen episodes per seed.")] = 10,
+    length: Annotated[int, typer.Option(help="Epochs of an episode.")] = 10,
+    updates: Annotated[int | None, typer.Option(help="Updates of a training run; the learner's number without it.")] = None,
+    num_envs: Annotated[int | None, typer.Option(help="Environments; the learner's number without it.")] = None,
+    looks: Annotated[int, typer.Option(help="Measurements per run, each a chance to prune it.")] = 8,
+    workers: Annotated[int, typer.Option(help="Trials at a time, each in a process with one thread.")] = 1,
+    study_name: Annotated[str | None, typer.Option("--study", help="Name in the storage.", show_default="NAME")] = None,
+    heartbeat: Annotated[float, typer.Option(help="Databases: seconds between signs of life of a worker.")] = 10.0,
+    compare: Annotated[bool, typer.Option(help="Compare the best settings with the defaults on fresh seeds.")] = True,
+    space: Annotated[bool, typer.Option("--space", help="Only print the search space.")] = False,
+) -> None:
+    """Tune a learner on its gap to the certified bound with Optuna; started again, or twice at once, it goes on with what is
+    missing. Exit 1 when no trial is complete."""
+    from .tuning_command import print_space, run_tuning
+
+    if space:
+        print_space(name)
+        return
+    values = {"learner": name, "preset": preset, "sigma": sigma, "seeds": seeds, "episodes": episodes, "length": length}
+    values |= {"updates": updates, "num_envs": num_envs, "looks": looks}
+    directory = Path("results", f"tune-{name}") if output is None else output
+    if not run_tuning(values, trials, storage, directory, study_name, workers, heartbeat, compare):
+        raise typer.Exit(NEGATIVE)
 
 
 @app.command()

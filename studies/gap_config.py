@@ -26,6 +26,8 @@ class LearnerRun(Training):
 
     learner: str | None = None
     settings: dict[str, Any] = Field(default={})
+    tuned_on: tuple[int, ...] = ()
+    """Seeds that chose the settings (``twingap tune`` writes them); the study refuses to report on them."""
 
 
 class GapConfig(StudyConfig):
@@ -72,6 +74,9 @@ class GapConfig(StudyConfig):
         for name in self.learners:
             if name in registered_baselines():
                 raise ValueError(f"learners names {name!r}, which is a baseline; give the variant a name of its own")
+        for name, run in self.learners.items():
+            if overlap := sorted(set(run.tuned_on) & set(self.seeds)):
+                raise ValueError(f"seeds holds {overlap[0]}, on which learner {name!r} was tuned; give fresh seeds")
         return self
 
     def learner_run(self, policy: str) -> LearnerRun | None:

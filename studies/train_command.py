@@ -14,8 +14,9 @@ from ..opt.scenario import preset as scenario_of
 from ..rl.checkpoint import resume as resumed
 from ..rl.checkpoint import save_checkpoint
 from ..rl.learners import Trainer, find_learner, make_trainer
+from .config import read_config
 from .frozen_epochs import FrozenEpochs, certify
-from .gap_config import GapConfig
+from .gap_config import GapConfig, LearnerRun
 from .gap_table import Measured, episode_table, gap_table
 from .scoring import score
 from .training_run import training_environment
@@ -40,22 +41,30 @@ def train_to_checkpoint(
     *,
     updates: int | None = None,
     resume: Path | None = None,
+    config: Path | None = None,
     console: Console,
 ) -> TrainedGap:
     """Train on the system and epochs that the gap study uses for this seed; write ``output`` at the end, or when interrupted.
 
     resume: a checkpoint of the same run to go on from; its number of updates stands, since schedules depend on it.
+    config: a configuration of the gap study whose ``learners`` names ``learner`` (``twingap tune`` writes one).
     """
+    run = read_config(GapConfig, config).learners.get(learner, LearnerRun())
+    if seed in run.tuned_on:
+        raise InputError(f"is {seed}, on which {learner!r} was tuned; give a fresh seed", field="seed", source=str(config))
+    learner = run.learner or learner
     entry = find_learner(learner)
     if resume is not None and updates is not None:
         raise InputError("cannot be changed when a run is resumed; leave it out", field="updates")
-    config = GapConfig(preset=preset)
-    epochs = FrozenEpochs(scenario_of(preset), seed, config.episodes, config.length)
-    environment = training_environment(epochs, sigma, entry.num_envs)
+    study = GapConfig(preset=preset)
+    epochs = FrozenEpochs(scenario_of(preset), seed, study.episodes, study.length)
+    environment = training_environment(epochs, sigma, run.num_envs or entry.num_envs)
     if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise InputError("cannot be written; give a file in a writable directory", source=str(output))
     if resume is None:
-        trainer = make_trainer(learner, environment, seed, {} if updates is None else {"updates": updates})
+        length = updates or run.updates
+        settings = run.settings if length is None else run.settings | {"updates": length}
+        trainer = make_trainer(learner, environment, seed, settings)
     else:
         trainer = resumed(resume, environment)
         if trainer.learner != learner:

@@ -1,0 +1,1 @@
+"""Tuning of learners with Optuna, on the gap to the certified bound."""
