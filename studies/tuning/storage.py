@@ -7,6 +7,8 @@ may be far from their workers, so there Optuna's heartbeat tells: a trial withou
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from typing import Protocol
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, fail_stale_trials, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from ...opt.errors import InputError
@@ -55,6 +57,26 @@ def open_storage(url: str, heartbeat: float) -> Storage:
     return Database(url, heartbeat) if "://" in url else Journal(Path(url))
 
 
+class _WriteLock(JournalFileOpenLock):
+    """Of the journal's writers; the system releases it when its holder is killed. Optuna's own locks are files that stay, and
+    all others then wait for half a minute."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.handle = -1
+
+    def acquire(self) -> bool:
+        """Wait for it."""
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        self.handle = handle
+        return True
+
+    def release(self) -> None:
+        """Let others write."""
+        os.close(self.handle)
+
+
 class Journal:
     """A journal file; locks beside it in ``FILE.workers``."""
 
@@ -63,7 +85,7 @@ class Journal:
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise InputError("cannot be a journal; give a file in an existing directory", source=str(path), field="--storage")
         try:
-            self.optuna = JournalStorage(JournalFileBackend(str(path)))
+            self.optuna = JournalStorage(JournalFileBackend(str(path), _WriteLock(f"{path}.lock")))
         except OSError as error:
             problem = f"cannot be opened ({error.strerror}); give a journal file that can be written"
             raise InputError(problem, source=str(path), field="--storage") from None
