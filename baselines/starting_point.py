@@ -22,13 +22,13 @@ CHOICES = ("serve", "bid")
 
 
 def local_actor(calibration: HeadFeatures, hidden: int) -> LocalActor:
-    """A fresh actor of the AP team, scales fitted on the calibration epochs."""
-    return local_networks(calibration, replace(LOCAL_DEFAULTS, hidden=hidden))[0]
+    """A fresh actor of the AP team on its own context, scales fitted on the calibration epochs."""
+    return local_networks(calibration, replace(LOCAL_DEFAULTS, hidden=hidden, context="own"))[0]
 
 
 def global_actor(calibration: CommitteeFeatures, hidden: int) -> GlobalActor:
-    """A fresh actor of the manager team, scales fitted on the calibration epochs."""
-    return global_networks(calibration, replace(GLOBAL_DEFAULTS, hidden=hidden))[0]
+    """A fresh actor of the manager team on its own context, scales fitted on the calibration epochs."""
+    return global_networks(calibration, replace(GLOBAL_DEFAULTS, hidden=hidden, context="own"))[0]
 
 
 @torch.no_grad()
