@@ -8,7 +8,8 @@ that keeps z standard normal therefore keeps every marginal, whatever its correl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from .arrays import Booleans, Floats, Integers, floats, integers
-from .fluctuation import Latent, fluctuated
+from .fluctuation import Latent, fluctuated, linear
 from .scenario import Scenario, Span
 from .scenario import preset as scenario_of
 from .snapshot import CommitteeLayout, GlobalPart, HeadLayout, LocalPart, Snapshot
@@ -30,23 +31,57 @@ Vector = TypeVar("Vector", Floats, Integers)
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What changes from epoch to epoch, with leading batch axes (...). SINR in dB; padding as in Snapshot (0 dB).
+    """What changes from epoch to epoch, with leading batch axes (...).
 
-    cpu_head [..., J] cycles/s; sinr_uplink_db [..., J]; sinr_peer_db [..., K, N, N]; block_bits [..., I];
-    capacity [..., I]; cpu_delegate [..., I, V] cycles/s; sinr_access_db [..., I, K]; sinr_link_db [..., I, V, V].
-    sinr_db, sinr [..., latent_size]: all SINR in the places of z, in dB (views of which are the four fields) and linear.
+    cpu_head [..., J] cycles/s; block_bits [..., I]; capacity [..., I]; cpu_delegate [..., I, V] cycles/s; sinr_db, sinr
+    [..., latent_size]: all SINR in the places of z, in dB and linear (``with_sinr_db`` keeps them together); shapes: which
+    places are whose (``System.latent_shapes``). By link, in dB, padding as in Snapshot (0 dB): sinr_uplink_db [..., J];
+    sinr_peer_db [..., K, N, N]; sinr_access_db [..., I, K]; sinr_link_db [..., I, V, V].
     """
 
     cpu_head: Floats
-    sinr_uplink_db: Floats
-    sinr_peer_db: Floats
     block_bits: Floats
     capacity: Integers
     cpu_delegate: Floats
-    sinr_access_db: Floats
-    sinr_link_db: Floats
     sinr_db: Floats
     sinr: Floats
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def sinr_uplink_db(self) -> Floats:
+        """Of each head to its AP."""
+        return split(self.sinr_db, self.shapes)["sinr_uplink_db"]
+
+    @property
+    def sinr_peer_db(self) -> Floats:
+        """Among the heads of each AP; row transmits."""
+        return split(self.sinr_db, self.shapes)["sinr_peer_db"]
+
+    @property
+    def sinr_access_db(self) -> Floats:
+        """Of each AP to each manager."""
+        return split(self.sinr_db, self.shapes)["sinr_access_db"]
+
+    @property
+    def sinr_link_db(self) -> Floats:
+        """Among the delegates of each committee; row transmits."""
+        return split(self.sinr_db, self.shapes)["sinr_link_db"]
+
+    def with_sinr_db(self, sinr_db: Floats) -> State:
+        """The same with this SINR [..., latent_size] dB."""
+        return replace(self, sinr_db=sinr_db, sinr=linear(sinr_db))
+
+
+def split(latent: NDArray[Number], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[Number]]:
+    """Views of z [..., latent_size], or of anything in its places, by name."""
+    batch = latent.shape[:-1]
+    views: dict[str, NDArray[Number]] = {}
+    start = 0
+    for name, shape in shapes.items():
+        stop = start + math.prod(shape)
+        views[name] = latent[..., start:stop].reshape(batch + shape)
+        start = stop
+    return views
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +111,7 @@ class System:
 
     @cached_property
     def latent_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each field of State in one epoch, in the order in which they lie in z."""
+        """Shape of everything that changes in one epoch, in the order in which it lies in z."""
         K, N = self.heads.head.shape
         J = len(self.heads.ap)
         I, V = self.committees.is_delegate.shape  # noqa: E741 - the paper's symbol
@@ -97,15 +132,8 @@ class System:
         return sum(math.prod(shape) for shape in self.latent_shapes.values())
 
     def split(self, latent: NDArray[Number]) -> dict[str, NDArray[Number]]:
-        """Views of z [..., latent_size] by field of State."""
-        batch = latent.shape[:-1]
-        views: dict[str, NDArray[Number]] = {}
-        start = 0
-        for name, shape in self.latent_shapes.items():
-            stop = start + math.prod(shape)
-            views[name] = latent[..., start:stop].reshape(batch + shape)
-            start = stop
-        return views
+        """Views of z [..., latent_size] by what they stand for."""
+        return split(latent, self.latent_shapes)
 
     @cached_property
     def is_sinr(self) -> Floats:
@@ -113,7 +141,8 @@ class System:
         return self._placed(1.0, self.heads.is_link, 1.0, self.committees.is_link)
 
     @cached_property
-    def _mean_sinr_db(self) -> Floats:
+    def mean_sinr_db(self) -> Floats:
+        """What SINR [latent_size] fluctuates around, in dB, in the places of z; 0 elsewhere."""
         return self._placed(self.mean_sinr_uplink_db, self.mean_sinr_peer_db, self.mean_sinr_access_db, self.mean_sinr_link_db)
 
     def _placed(
@@ -131,14 +160,11 @@ class System:
         """The state that z [..., latent_size] stands for."""
         numbers = self.scenario
         # SINR is nearly all of a state: one pass over all of z.
-        sinr_db, sinr = fluctuated(self._mean_sinr_db, numbers.sinr_fluctuation_db * self.is_sinr, latent)
-        decibel = self.split(sinr_db)
+        sinr_db, sinr = fluctuated(self.mean_sinr_db, numbers.sinr_fluctuation_db * self.is_sinr, latent)
         z = self.split(latent)
         low, high = numbers.capacity_range
         return State(
             cpu_head=_cpu(self.mean_cpu_head, z["cpu_head"], numbers.cpu_fluctuation, numbers.head_cpu_hz),
-            sinr_uplink_db=decibel["sinr_uplink_db"],
-            sinr_peer_db=decibel["sinr_peer_db"],
             block_bits=_block_bits(z["block_bits"], numbers.block_bytes),
             capacity=np.minimum(low + np.floor((high - low + 1) * _uniform(z["capacity"])), high).astype(np.int64),
             cpu_delegate=np.where(
@@ -146,10 +172,9 @@ class System:
                 _cpu(self.mean_cpu_delegate, z["cpu_delegate"], numbers.cpu_fluctuation, numbers.delegate_cpu_hz),
                 1.0,
             ),
-            sinr_access_db=decibel["sinr_access_db"],
-            sinr_link_db=decibel["sinr_link_db"],
             sinr_db=sinr_db,
             sinr=sinr,
+            shapes=self.latent_shapes,
         )
 
     def mean_state(self) -> State:

@@ -32,11 +32,7 @@ def believed(observation: Observation, error: TwinError) -> Snapshot:
     smallest, largest = (BITS_PER_BYTE * size for size in numbers.block_bytes)
     steady = _trust(numbers.cpu_fluctuation**2, error.cpu**2)
     state = replace(
-        seen,
-        sinr_uplink_db=_drawn(seen.sinr_uplink_db, system.mean_sinr_uplink_db, trust),
-        sinr_peer_db=_drawn(seen.sinr_peer_db, system.mean_sinr_peer_db, trust),
-        sinr_access_db=_drawn(seen.sinr_access_db, system.mean_sinr_access_db, trust),
-        sinr_link_db=_drawn(seen.sinr_link_db, system.mean_sinr_link_db, trust),
+        seen if noise == 0.0 else seen.with_sinr_db(_drawn(seen.sinr_db, system.mean_sinr_db, trust)),
         block_bits=seen.block_bits if error.block == 0.0 else np.clip(seen.block_bits, smallest, largest),
         cpu_head=_drawn(seen.cpu_head, system.mean_cpu_head, steady, numbers.head_cpu_hz),
         cpu_delegate=_drawn(seen.cpu_delegate, system.mean_cpu_delegate, steady, numbers.delegate_cpu_hz),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import cast
 
 import numpy as np
@@ -73,16 +73,12 @@ def observe(system: System, state: State, normals: Latent, error: TwinError) -> 
     sinr_db, sinr = state.sinr_db, state.sinr
     if error.sinr > 0.0:
         sinr_db, sinr = fluctuated(sinr_db, DB_PER_SIGMA * error.sinr * system.is_sinr, normals_of_state)
-    decibel = system.split(sinr_db)
-    observed = State(
+    observed = replace(
+        state,
         cpu_head=_relative(state.cpu_head, error.cpu, z["cpu_head"]),
-        sinr_uplink_db=decibel["sinr_uplink_db"],
-        sinr_peer_db=decibel["sinr_peer_db"],
         block_bits=_relative(state.block_bits, error.block, z["block_bits"]),
         capacity=_capacity(state.capacity, error.capacity, z["capacity"], len(system.heads.heads)),
         cpu_delegate=np.where(system.committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
-        sinr_access_db=decibel["sinr_access_db"],
-        sinr_link_db=decibel["sinr_link_db"],
         sinr_db=sinr_db,
         sinr=sinr,
     )

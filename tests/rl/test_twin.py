@@ -13,7 +13,8 @@ from twingap.opt.system import State, draw_system
 from twingap.rl.environment import make_env
 from twingap.rl.twin import TwinError, error_size, observe
 
-FIELDS = [each.name for each in dataclasses.fields(State)]
+BY_LINK = ("sinr_uplink_db", "sinr_peer_db", "sinr_access_db", "sinr_link_db")
+FIELDS = [each.name for each in dataclasses.fields(State) if each.name != "shapes"] + list(BY_LINK)
 
 
 def drawn(envs=4, seed=0, **changes):

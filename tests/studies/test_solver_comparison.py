@@ -339,7 +339,7 @@ def test_refusals_are_rows_crashes_are_failures_and_a_planted_contradiction_stop
     done = planted("decomposition", "liar")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("twingap: snapshot family-")
+    assert last.startswith("twingap: FalseBoundError: snapshot family-")
     assert "liar (seed 0) proves 1.0" in last
     assert not (results / "report.html").exists()
     (kept,) = (tmp_path / "replay").glob("family-*.snapshot.json")
