@@ -26,6 +26,9 @@ OPTIONS = {
 }
 
 
+# Nodes between two lines of the log, per second of the time limit.
+LINE_EVERY = 10.0
+
 CLOCK = re.compile(r"([\d.]+)([smhd])")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 NUMBER = re.compile(r"[+-]?\d[\d.]*(e[+-]?\d+)?")
@@ -44,7 +47,10 @@ def solve_link(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> 
 
 
 def _solve(formulation: FormulationName, snapshot: Snapshot, budget: Budget) -> Answer:
-    return solve_with(Backend("scip_direct", OPTIONS, read_log), formulation, snapshot, budget, PROOF)
+    # Pyomo reads SCIP's log through a pipe, and nobody empties it while SCIP computes (it keeps Python's lock): a log longer
+    # than the pipe would stop SCIP for good. So the longer it may run, the fewer nodes get a line.
+    options = OPTIONS | {"display/freq": int(min(max(100.0, LINE_EVERY * budget.time_limit), 1e9))}
+    return solve_with(Backend("scip_direct", options, read_log), formulation, snapshot, budget, PROOF)
 
 
 def read_log(log: str) -> list[tuple[float, float, float]]:
