@@ -5,7 +5,7 @@ standard deviation s = ``sinr_fluctuation_db``; CPU is m (1 + q z) clipped into 
 size is uniform in its range; psi is uniform over whole numbers. Error (``rl.twin``): normal, 10 sigma dB for SINR, sigma times
 the TRUE value for CPU and block size. Hence, for one reading o:
 
-* SINR: normal with precision 1/s^2 + 1/(10 sigma)^2 (``sinr_belief``).
+* SINR: normal with precision 1/s^2 + 1/(10 sigma)^2 (``rl.belief.normal_belief``).
 * CPU, block: density proportional to prior(c) (1/c) exp(-(o - c)^2 / (2 sigma^2 c^2)), since the error scales with the truth:
   not a truncated normal (``relative_mean``).
 * The need of a link is convex in dB and the slowest of several links counts, so the need of the mean link is too small and the
@@ -26,6 +26,7 @@ from scipy.special import log_ndtr, ndtr
 from ..opt.arrays import Booleans, Floats, Integers
 from ..opt.fluctuation import NEPER_PER_DB, linear
 from ..opt.rates import sinr_of, spectral_efficiency
+from ..rl.belief import NormalBelief
 
 LogDensity = Callable[[Floats], Floats]
 
@@ -35,23 +36,6 @@ NODES = 64
 REACH = 6.0
 
 
-class SinrBelief(NamedTuple):
-    """Posterior of SINRs in dB: normal, mean [...], one standard deviation for all (0: read exactly)."""
-
-    mean: Floats
-    deviation: float
-
-
-def sinr_belief(reading_db: Floats, mean_db: Floats, fluctuation_db: float, error_db: float) -> SinrBelief:
-    """Posterior of a SINR [dB]: prior normal(mean_db, fluctuation_db), reading = truth + normal(0, error_db)."""
-    if error_db == 0.0:
-        return SinrBelief(reading_db, 0.0)
-    if fluctuation_db == 0.0:
-        return SinrBelief(np.broadcast_to(mean_db, reading_db.shape), 0.0)
-    trust = fluctuation_db**2 / (fluctuation_db**2 + error_db**2)
-    return SinrBelief(mean_db + trust * (reading_db - mean_db), error_db * float(np.sqrt(trust)))
-
-
 class Moments(NamedTuple):
     """mean and standard deviation of a positive quantity, each [...]."""
 
@@ -59,7 +43,7 @@ class Moments(NamedTuple):
     deviation: Floats
 
 
-def largest_need(belief: SinrBelief, scale: Floats, real: Booleans, drawn: float = 1.0) -> Moments:
+def largest_need(belief: NormalBelief, scale: Floats, real: Booleans, drawn: float = 1.0) -> Moments:
     r"""Moments of M = max over the last axis of need_l / scale_l, need_l = 1/log2(1 + SINR_l), independent real links.
 
     P(M <= t) = prod_l P(SINR_l >= 2^(1/(t scale_l)) - 1)^drawn; E M = t_0 + integral of P(M > t) and E M^2 = t_0^2 + integral
@@ -93,14 +77,14 @@ def largest_need(belief: SinrBelief, scale: Floats, real: Booleans, drawn: float
     return Moments(np.where(none, 0.0, first), np.where(none, 0.0, np.sqrt(np.maximum(second - first**2, 0.0))))
 
 
-def expected_largest(belief: SinrBelief, scale: Floats, real: Booleans, drawn: float = 1.0) -> Floats:
+def expected_largest(belief: NormalBelief, scale: Floats, real: Booleans, drawn: float = 1.0) -> Floats:
     """E[max over the last axis of need_l / scale_l], see ``largest_need``."""
     return largest_need(belief, scale, real, drawn).mean
 
 
-def expected_need(belief: SinrBelief) -> Floats:
+def expected_need(belief: NormalBelief) -> Floats:
     """E[1/log2(1 + SINR)] of each link [...]."""
-    one = SinrBelief(belief.mean[..., None], belief.deviation)
+    one = NormalBelief(belief.mean[..., None], belief.deviation)
     return expected_largest(one, np.ones(1), np.ones(1, dtype=np.bool_))
 
 

@@ -32,10 +32,11 @@ from ..opt.local_equations import adaptation_time, evaluate_local, queueing_time
 from ..opt.rates import sinr_of, spectral_efficiency
 from ..opt.snapshot import GlobalPart, LocalPart, Snapshot
 from ..opt.system import BITS_PER_BYTE, System
+from ..rl.belief import NormalBelief, normal_belief
 from ..rl.environment import Environment
 from ..rl.observation import Observation
 from ..rl.twin import DB_PER_SIGMA, TwinError
-from .belief import SinrBelief, block_mean, capacity_mode, cpu_mean, expected_largest, expected_need, largest_need, sinr_belief
+from .belief import block_mean, capacity_mode, cpu_mean, expected_largest, expected_need, largest_need
 from .solver_decisions import planned_decisions
 
 # Margins on planned multicast needs that are tried, in standard deviations of T_multi.
@@ -84,8 +85,8 @@ class Posterior:
         total = root.sum(axis=(-1, -2))
         return np.divide(np.sqrt((own**2).sum(axis=(-1, -2))), total, out=np.zeros(total.shape), where=total > 0.0)
 
-    def _belief(self, reading: Floats, mean: Floats) -> SinrBelief:
-        return sinr_belief(reading, mean, self.system.scenario.sinr_fluctuation_db, DB_PER_SIGMA * self.error.sinr)
+    def _belief(self, reading: Floats, mean: Floats) -> NormalBelief:
+        return normal_belief(reading, mean, self.system.scenario.sinr_fluctuation_db, DB_PER_SIGMA * self.error.sinr)
 
     def _local(self, observation: Observation, part: LocalPart) -> LocalPart:
         system, state, layout = self.system, observation.state, part.layout
@@ -151,7 +152,7 @@ def shared_delay(part: LocalPart, multicast: Floats) -> Floats:
     return queueing_time(part, multicast) + adaptation_time(part, multicast)
 
 
-def senders_need(belief: SinrBelief, is_link: np.ndarray, multicast: str) -> Floats:
+def senders_need(belief: NormalBelief, is_link: np.ndarray, multicast: str) -> Floats:
     """Need to plan for each link [..., n, n] (row transmits) of senders that do not wait for each other [Hz^-1 bit^-1 s]:
     ``group``: E[weakest link's need] for all links of the row; ``per_link``: kappa E[need] each (module docstring)."""
     if multicast == "group":
@@ -161,7 +162,7 @@ def senders_need(belief: SinrBelief, is_link: np.ndarray, multicast: str) -> Flo
     return expected_largest(belief, need, is_link)[..., None] * need
 
 
-def phase_needs(belief: SinrBelief, is_link: np.ndarray, multicast: str) -> Floats:
+def phase_needs(belief: NormalBelief, is_link: np.ndarray, multicast: str) -> Floats:
     """Need to plan for each link [..., I, V, V] of a committee, whose phases wait for the slowest sender (module docstring)."""
     manager = senders_need(belief, is_link, multicast)[..., :1, :]
     need = expected_need(belief)
@@ -174,10 +175,10 @@ def phase_needs(belief: SinrBelief, is_link: np.ndarray, multicast: str) -> Floa
     flat = (*need.shape[:-2], -1)
     safe = np.where(is_link, weakest, 1.0)
     prepare = expected_largest(
-        SinrBelief(belief.mean.reshape(flat), belief.deviation), safe.reshape(flat), others.reshape(*is_link.shape[:-2], -1)
+        NormalBelief(belief.mean.reshape(flat), belief.deviation), safe.reshape(flat), others.reshape(*is_link.shape[:-2], -1)
     )
     planned = prepare[..., None, None] * weakest
-    reply = expected_largest(SinrBelief(belief.mean[..., 0], belief.deviation), need[..., 0], others[..., 0])
+    reply = expected_largest(NormalBelief(belief.mean[..., 0], belief.deviation), need[..., 0], others[..., 0])
     planned = np.concatenate([np.broadcast_to(manager, planned[..., :1, :].shape), planned[..., 1:, :]], axis=-2)
     if multicast == "group":
         # The manager is one of the receivers, so a reply never needs more than the broadcast.

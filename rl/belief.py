@@ -11,6 +11,7 @@ everything is the twin, bit for bit.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,23 @@ from .observation import Observation
 from .twin import DB_PER_SIGMA, TwinError
 
 
+class NormalBelief(NamedTuple):
+    """Posterior of independent normal quantities: mean [...], one standard deviation for all (0: read exactly)."""
+
+    mean: Floats
+    deviation: float
+
+
+def normal_belief(reading: Floats, mean: Floats, fluctuation: float, error: float) -> NormalBelief:
+    """Posterior of a quantity with prior normal(mean, fluctuation), reading = truth + normal(0, error); arrays broadcast."""
+    if error == 0.0:
+        return NormalBelief(reading, 0.0)
+    if fluctuation == 0.0:
+        return NormalBelief(np.broadcast_to(mean, reading.shape), 0.0)
+    trust = fluctuation**2 / (fluctuation**2 + error**2)
+    return NormalBelief(mean + trust * (reading - mean), error * float(np.sqrt(trust)))
+
+
 def believed(observation: Observation, error: TwinError) -> Snapshot:
     """The snapshot at the posterior mean of the observed state [env, ...], for a twin with this error."""
     if error.cpu == error.sinr == error.block == 0.0:
@@ -28,25 +46,20 @@ def believed(observation: Observation, error: TwinError) -> Snapshot:
     system, seen = observation.encoding.system, observation.state
     numbers = system.scenario
     noise = DB_PER_SIGMA * error.sinr
-    trust = _trust(numbers.sinr_fluctuation_db**2, noise**2)
     smallest, largest = (BITS_PER_BYTE * size for size in numbers.block_bytes)
-    steady = _trust(numbers.cpu_fluctuation**2, error.cpu**2)
+
+    def sinr_db(reading: Floats) -> Floats:
+        return normal_belief(reading, system.mean_sinr_db, numbers.sinr_fluctuation_db, noise).mean
+
+    def cpu(reading: Floats, mean: Floats, span: tuple[float, float]) -> Floats:
+        if error.cpu == 0.0:
+            return reading
+        return np.clip(normal_belief(reading, mean, numbers.cpu_fluctuation, error.cpu).mean, *span)
+
     state = replace(
-        seen if noise == 0.0 else seen.with_sinr_db(_drawn(seen.sinr_db, system.mean_sinr_db, trust)),
+        seen if noise == 0.0 else seen.with_sinr_db(sinr_db(seen.sinr_db)),
         block_bits=seen.block_bits if error.block == 0.0 else np.clip(seen.block_bits, smallest, largest),
-        cpu_head=_drawn(seen.cpu_head, system.mean_cpu_head, steady, numbers.head_cpu_hz),
-        cpu_delegate=_drawn(seen.cpu_delegate, system.mean_cpu_delegate, steady, numbers.delegate_cpu_hz),
+        cpu_head=cpu(seen.cpu_head, system.mean_cpu_head, numbers.head_cpu_hz),
+        cpu_delegate=cpu(seen.cpu_delegate, system.mean_cpu_delegate, numbers.delegate_cpu_hz),
     )
     return system.snapshot(state, cycles=observation.twin.local.cycles)
-
-
-def _trust(fluctuation: float, noise: float) -> float:
-    """Weight of the reading; 1 without noise."""
-    return 1.0 if noise == 0.0 else float(fluctuation / (fluctuation + noise))
-
-
-def _drawn(reading: Floats, mean: Floats, trust: float, span: tuple[float, float] | None = None) -> Floats:
-    if trust == 1.0:
-        return reading
-    drawn = mean + trust * (reading - mean)
-    return np.asarray(drawn if span is None else np.clip(drawn, *span))

@@ -5,16 +5,15 @@ import pytest
 
 from twingap.baselines import belief
 from twingap.baselines.belief import (
-    SinrBelief,
     block_mean,
     capacity_mode,
     cpu_mean,
     expected_need,
     largest_need,
-    sinr_belief,
 )
 from twingap.opt.fluctuation import linear
 from twingap.opt.rates import sinr_of, spectral_efficiency
+from twingap.rl.belief import NormalBelief
 
 
 def weighted_mean(truths, reading, sigma):
@@ -28,19 +27,6 @@ def test_sinr_of_inverts_the_spectral_efficiency():
     np.testing.assert_allclose(sinr_of(spectral_efficiency(sinr)), sinr, rtol=1e-9)
     assert sinr_of(np.array([7.0])) == pytest.approx(127.0)
     assert np.isfinite(sinr_of(np.array([1e9]))).all()
-
-
-def test_sinr_belief_weighs_reading_and_prior_by_precision():
-    found = sinr_belief(np.array([16.0]), np.array([10.0]), 2.0, 1.0)
-    assert found.mean[0] == pytest.approx((10.0 / 4 + 16.0) / (1 / 4 + 1))
-    assert found.deviation == pytest.approx((1 / 4 + 1) ** -0.5)
-
-
-def test_sinr_belief_at_both_ends():
-    reading, mean = np.array([16.0]), np.array([10.0])
-    assert sinr_belief(reading, mean, 2.0, 0.0) == (reading, 0.0)
-    fixed = sinr_belief(reading, mean, 0.0, 1.0)
-    assert (fixed.mean[0], fixed.deviation) == (10.0, 0.0)
 
 
 @pytest.mark.parametrize("reading", [1.02e9, 1.4e9, 2.6e9])
@@ -84,29 +70,29 @@ def test_moments_of_the_largest_need(deviation):
     real[1, 2:] = False
     drawn = linear(mean + deviation * rng.standard_normal((100_000, 3, 6)))
     samples = np.where(real, 1.0 / np.log2(1.0 + drawn) / scale, 0.0).max(axis=-1)
-    found = largest_need(SinrBelief(mean, deviation), scale, real)
+    found = largest_need(NormalBelief(mean, deviation), scale, real)
     np.testing.assert_allclose(found.mean, samples.mean(axis=0), rtol=4e-3)
     np.testing.assert_allclose(found.deviation, samples.std(axis=0), rtol=3e-2)
 
 
 def test_the_largest_need_read_exactly_and_of_nobody():
     mean, real = np.array([[0.0, 10.0], [3.0, 4.0]]), np.array([[True, True], [False, False]])
-    found = largest_need(SinrBelief(mean, 0.0), np.ones(1), real)
+    found = largest_need(NormalBelief(mean, 0.0), np.ones(1), real)
     np.testing.assert_allclose(found.mean, [1.0, 0.0])
     np.testing.assert_array_equal(found.deviation, 0.0)
-    np.testing.assert_array_equal(largest_need(SinrBelief(mean, 1.0), np.ones(1), real).mean[1], 0.0)
+    np.testing.assert_array_equal(largest_need(NormalBelief(mean, 1.0), np.ones(1), real).mean[1], 0.0)
 
 
 def test_some_links_drawn_at_random():
     """n of L like links: the approximation is exact there."""
     rng = np.random.default_rng(3)
     samples = (1.0 / np.log2(1.0 + linear(5.0 + rng.standard_normal((200_000, 2))))).max(axis=-1)
-    found = largest_need(SinrBelief(np.full((1, 8), 5.0), 1.0), np.ones(1), np.ones(8, dtype=bool), drawn=2 / 8)
+    found = largest_need(NormalBelief(np.full((1, 8), 5.0), 1.0), np.ones(1), np.ones(8, dtype=bool), drawn=2 / 8)
     np.testing.assert_allclose(found.mean, samples.mean(), rtol=3e-3)
 
 
 def test_needs_are_convex_so_their_mean_is_above_the_need_of_the_mean():
-    belief_ = SinrBelief(np.array([0.0]), 2.0)
+    belief_ = NormalBelief(np.array([0.0]), 2.0)
     assert expected_need(belief_)[0] > 1.05 / spectral_efficiency(linear(belief_.mean))[0]
 
 
@@ -116,7 +102,7 @@ def test_more_nodes_change_little(monkeypatch):
     reading = rng.uniform(1e6, 1e7, 50)
 
     def found():
-        return largest_need(SinrBelief(mean, 1.5), np.ones(1), real).mean, block_mean(reading, (1e6, 1e7), 0.05)
+        return largest_need(NormalBelief(mean, 1.5), np.ones(1), real).mean, block_mean(reading, (1e6, 1e7), 0.05)
 
     coarse = found()
     monkeypatch.setattr(belief, "NODES", 2 * belief.NODES)

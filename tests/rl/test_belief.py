@@ -5,9 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from twingap.rl.belief import believed
+from twingap.rl.belief import believed, normal_belief
 from twingap.rl.environment import make_env
 from twingap.rl.twin import TwinError
+
+
+def test_a_normal_belief_weighs_reading_and_prior_by_precision():
+    found = normal_belief(np.array([16.0]), np.array([10.0]), 2.0, 1.0)
+    assert found.mean[0] == pytest.approx((10.0 / 4 + 16.0) / (1 / 4 + 1))
+    assert found.deviation == pytest.approx((1 / 4 + 1) ** -0.5)
+
+
+def test_a_normal_belief_at_both_ends():
+    reading, mean = np.array([16.0]), np.array([10.0])
+    assert normal_belief(reading, mean, 2.0, 0.0) == (reading, 0.0)
+    fixed = normal_belief(reading, mean, 0.0, 1.0)
+    assert (fixed.mean[0], fixed.deviation) == (10.0, 0.0)
 
 
 def test_without_error_the_belief_is_the_twin():
