@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Floats
+from .arrays import Floats, Integers
 from .decision import LocalDecision
 from .local_equations import confirmation_time, training_work, weakest_peer
 from .rates import NEVER, spectral_efficiency
@@ -124,3 +124,8 @@ def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -
     if part.multicast == "group":
         return LocalDecision(uplink, cpu_hz, multicast=shares)
     return LocalDecision(uplink, cpu_hz, peer=shares)
+
+
+def equal_heads(*numbers: Floats) -> Integers:
+    """A label per head, shared by heads that are equal in every one of these numbers; [J]. Exchanging them changes nothing."""
+    return np.unique(np.stack(numbers, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -32,7 +32,7 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..local_equations import ADAPTATION_SLOPE
-from ..local_reduction import ReducedLocal, reduce_local
+from ..local_reduction import ReducedLocal, equal_heads, reduce_local
 from ..snapshot import LocalPart
 from .head import boxed_value, free_value, head_of
 from .proof import COUNT_CUT, LEAF, SHARE_CUT, LocalProof
@@ -194,11 +194,6 @@ def prove_local(part: LocalPart, proof: LocalProof) -> Floats | None:
         return None
     heads = np.where(in_share, proof.heads, -1)
     proved = np.zeros(len(proof.prices))
-    labels = labels_of(problem.worth, problem.work, problem.need, problem.cpu_max)
+    labels = equal_heads(problem.worth, problem.work, problem.need, problem.cpu_max)
     whole = prove_leaves(problem, labels, proof.tree, heads, proof.cuts, proof.prices, proof.touches, proved)
     return proved if whole else None
-
-
-def labels_of(*numbers: Floats) -> Integers:
-    """A label per head, shared by heads that are equal in every one of these numbers; [J]."""
-    return np.unique(np.stack(numbers, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

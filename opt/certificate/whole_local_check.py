@@ -29,11 +29,11 @@ import numpy as np
 
 from ..arrays import Floats, Integers
 from ..compiled import compiled
-from ..local_reduction import ReducedLocal, multicast_needs, reduce_local
+from ..local_reduction import ReducedLocal, equal_heads, multicast_needs, reduce_local
 from ..snapshot import LocalPart
 from ..whole_subchannels import whole_budget
 from .head import head_of, split_value
-from .local_check import BEYOND, delay_line, labels_of
+from .local_check import BEYOND, delay_line
 from .proof import COUNT_CUT, LEAF, TIME_CUT, LocalProof
 
 
@@ -182,6 +182,6 @@ def prove_whole_local(part: LocalPart, proof: LocalProof) -> Floats | None:
     if (proof.heads >= len(seconds)).any():
         return None
     proved = np.zeros(len(proof.prices))
-    labels = labels_of(problem.worth, problem.work, problem.need, problem.cpu_max, seconds)
+    labels = equal_heads(problem.worth, problem.work, problem.need, problem.cpu_max, seconds)
     tree = (proof.tree, proof.heads, proof.cuts, proof.prices, proof.touches)
     return proved if prove_leaves(problem, seconds, budget, labels, *tree, proved) else None

@@ -9,7 +9,6 @@ equal in every number only the order u_j >= u_j' for j < j' is kept (exchanging 
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,16 +20,17 @@ from ...arrays import Booleans, Floats, Integers
 from ...certificate.proof import SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
-from ...local_reduction import ReducedLocal, recover_local, reduce_local
+from ...local_reduction import ReducedLocal, equal_heads, recover_local, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
+from .best_first import BestFirst
 from .local_bound import CellBound, bound_at, bound_cell
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .local_heads import heads_of
 from .local_off import nobody_runs
 from .local_primal import Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
-from .proof_tree import ProofTree, local_proof
+from .proof_tree import local_proof
 from .whole_local import solve_whole_local
 
 
@@ -60,7 +60,7 @@ def solve_local(
     problem = reduce_local(part)
     search = _Search(problem, relative, absolute, deadline)
     search.stages["reduction"] = perf_counter() - started
-    stopped = search.run()
+    stopped = search.solve()
     started = perf_counter()
     decision = recover_local(part, search.tau, search.uplink, search.cpu)
     objective = float(evaluate_local(part, decision).utility)
@@ -68,50 +68,28 @@ def solve_local(
         nothing = np.zeros(len(problem.worth))
         decision, objective = recover_local(part, math.inf, nothing, nothing), 0.0
     search.stages["recovery"] = perf_counter() - started
-    bound = search.bound
-    if stopped != "time_limit":
-        reached = bound - objective <= relative * max(abs(objective), 1e-9) + absolute
-        stopped = "gap" if reached else "exhausted"
-    search.trace.append((deadline.elapsed, objective, bound))
-    proof = local_proof(search.tree, search.roots, bound) if certify else None
-    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages, proof)
+    stopped = search.ended(stopped, objective)
+    proof = local_proof(search.tree, search.roots, search.bound) if certify else None
+    return PartAnswer(decision, objective, search.bound, stopped, tuple(search.trace), search.stages, proof)
 
 
-class _Search:
-    """Open cells by bound, the best decision held, and the largest bound of the cells that were closed."""
+class _Search(BestFirst[Cell]):
+    """Cells of multicast time and uplink shares, and the best decision held."""
 
     def __init__(self, problem: ReducedLocal, relative: float, absolute: float, deadline: Deadline) -> None:
+        super().__init__(relative, absolute, deadline)
         heads = len(problem.worth)
-        self.problem, self.relative, self.absolute, self.deadline = problem, relative, absolute, deadline
-        self.value, self.tau, self.uplink, self.cpu = 0.0, math.inf, np.zeros(heads), np.zeros(heads)
-        self.closed = 0.0  # everything off is worth 0 and is in no cell
-        self.open: list[tuple[float, int, Cell]] = []
+        self.problem, self.tau, self.uplink, self.cpu = problem, math.inf, np.zeros(heads), np.zeros(heads)
         self.heads = heads_of(problem)
-        self.cells = 0
-        self.tree = ProofTree()
-        self.roots: tuple[int, ...] = ()  # of the tree: one, or none when nobody can earn anything
-        self.trace: list[tuple[float, float, float]] = []
-        self.stages = {"bounding": 0.0, "primal": 0.0}
 
     @cached_property
     def twins(self) -> Integers:
         """A label per head, the same for heads that are equal in every number; [J]."""
         problem = self.problem
-        rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max], axis=1)
-        return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return equal_heads(problem.worth, problem.work, problem.need, problem.cpu_max)
 
-    @property
-    def bound(self) -> float:
-        """Proved bound of the whole part: the largest of all cells, open or closed."""
-        return max(self.closed, -self.open[0][0]) if self.open else self.closed
-
-    @property
-    def target(self) -> float:
-        """A cell with a bound up to this needs no more work."""
-        return self.value + self.relative * max(abs(self.value), 1e-9) + self.absolute
-
-    def run(self) -> Stopped:
-        """Best-first search."""
+    def solve(self) -> Stopped:
+        """Search everything but "all off"."""
         need = self.problem.multicast_need
         if not math.isfinite(need):
             return "exhausted"  # a link without any rate: T_multi is infinite whatever is done
@@ -119,13 +97,7 @@ class _Search:
         free_low, free_high = np.zeros(heads), np.full(heads, np.inf)
         left, right = (0.0, 0.0) if need <= 0.0 else (need / self.problem.budget * (1.0 - 1e-12), math.inf)
         anything = CellBound(math.inf, 0.0, left, 0.0, math.inf, left, left, 0.0)
-        self.roots = (self.consider(left, right, free_low, free_high, anything),)
-        while self.open and -self.open[0][0] > max(self.target, self.closed):
-            self.trace.append((self.deadline.elapsed, self.value, self.bound))
-            if self.deadline.passed:
-                return "time_limit"
-            self.branch(heapq.heappop(self.open)[2])
-        return "exhausted"
+        return self.run(self.consider(left, right, free_low, free_high, anything))
 
     def consider(self, left: float, right: float, low: Floats, high: Floats, parent: CellBound) -> int:
         """Bound a new cell, look for a decision in it, and keep it open if it may hold a better one; returns its number."""
@@ -150,16 +122,11 @@ class _Search:
         number = self.tree.add(proved.bound, proved.price, touch)
         if parent.bound < proved.bound:
             proved = proved._replace(bound=parent.bound)
-        self.cells += 1
         self.stages["bounding"] += perf_counter() - started
         cell = Cell(left, right, low, high, proved, number)
         if proved.bound > self.target:
             self.improve(cell)
-        # What is left of a gap that rounding alone may make cannot be closed by cutting.
-        if proved.bound > max(self.target, self.value + 4.0 * proved.slack):
-            heapq.heappush(self.open, (-proved.bound, self.cells, cell))
-        else:
-            self.closed = max(self.closed, proved.bound)
+        self.settle(cell, proved.bound, proved.slack)
         return number
 
     def prove(self, left: float, right: float, low: Floats, high: Floats, touch: float, price: float) -> CellBound:
@@ -202,8 +169,8 @@ class _Search:
             accuracy = 0.01 * (self.target - self.value)
             found = tune(problem, heads, on, pins, left, right, found, accuracy)
         if found.value > self.value:
-            self.value, self.tau, self.uplink, self.cpu = found.value, found.tau, found.uplink, found.cpu
-            self.trace.append((self.deadline.elapsed, self.value, max(self.bound, proved.bound)))
+            self.tau, self.uplink, self.cpu = found.tau, found.uplink, found.cpu
+            self.improved(found.value, max(self.bound, proved.bound))
 
     def piece(self, tau: float) -> tuple[float, float]:
         """Multicast times around ``tau`` that a decision may take, with one adaptation level."""

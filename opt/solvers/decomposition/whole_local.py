@@ -9,7 +9,6 @@ everything off is worth 0. Of heads equal in every number only counts n_j >= n_j
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import dataclass
 from time import perf_counter
@@ -20,13 +19,14 @@ from ...arrays import Booleans, Floats, Integers
 from ...certificate.proof import COUNT_CUT, SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
-from ...local_reduction import ReducedLocal, multicast_needs, reduce_local
+from ...local_reduction import ReducedLocal, equal_heads, multicast_needs, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from ...whole_subchannels import whole_budget
+from .best_first import BestFirst
 from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .part_answer import PartAnswer
-from .proof_tree import ProofTree, local_proof
+from .proof_tree import local_proof
 from .whole_bound import WholeBound, best_counts, bound_whole, nobody_earns
 from .whole_primal import recover_whole, tune_counts
 
@@ -53,54 +53,32 @@ def solve_whole_local(
     started = perf_counter()
     search = _Search(reduce_local(part), np.array(multicast_needs(part)), relative, absolute, deadline)
     search.stages["reduction"] = perf_counter() - started
-    stopped = search.run()
+    stopped = search.solve()
     decision = recover_whole(part, search.counts, search.uplink, search.cpu)
     objective = float(evaluate_local(part, decision).utility)
     if objective < 0.0:
         nothing = np.zeros(len(search.uplink))
         decision = recover_whole(part, nothing.astype(np.int64), nothing, nothing)
         objective = float(evaluate_local(part, decision).utility)
-    bound = search.bound
-    if stopped != "time_limit":
-        reached = bound - objective <= relative * max(abs(objective), 1e-9) + absolute
-        stopped = "gap" if reached else "exhausted"
-    search.trace.append((deadline.elapsed, objective, bound))
-    proof = local_proof(search.tree, search.roots, bound, whole=True) if certify else None
-    return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages, proof)
+    stopped = search.ended(stopped, objective)
+    proof = local_proof(search.tree, search.roots, search.bound, whole=True) if certify else None
+    return PartAnswer(decision, objective, search.bound, stopped, tuple(search.trace), search.stages, proof)
 
 
-class _Search:
-    """Open cells by bound, the best decision held, and the largest bound of the cells that were closed."""
+class _Search(BestFirst[Cell]):
+    """Cells of multicast time, counts and uplink shares, and the best decision held."""
 
     def __init__(self, problem: ReducedLocal, seconds: Floats, relative: float, absolute: float, deadline: Deadline) -> None:
+        super().__init__(relative, absolute, deadline)
         heads = len(seconds)
-        self.problem, self.seconds, self.deadline = problem, seconds, deadline
-        self.relative, self.absolute = relative, absolute
+        self.problem, self.seconds = problem, seconds
         self.budget = whole_budget(problem.budget)
-        self.value, self.counts = 0.0, np.zeros(heads, dtype=np.int64)
-        self.uplink, self.cpu = np.zeros(heads), np.zeros(heads)
-        self.closed = 0.0  # everything off is worth 0 and is in no cell
-        self.open: list[tuple[float, int, Cell]] = []
-        self.twins = _twins(problem, seconds)
+        self.counts, self.uplink, self.cpu = np.zeros(heads, dtype=np.int64), np.zeros(heads), np.zeros(heads)
+        self.twins = equal_heads(problem.worth, problem.work, problem.need, problem.cpu_max, seconds)
         self.tried: set[tuple[bytes, bytes, float, bool]] = set()
-        self.cells = 0
-        self.tree = ProofTree()
-        self.roots: tuple[int, ...] = ()  # of the tree: one, or none when nobody can earn anything
-        self.trace: list[tuple[float, float, float]] = []
-        self.stages = {"bounding": 0.0, "primal": 0.0}
 
-    @property
-    def bound(self) -> float:
-        """Proved bound of the whole part: the largest of all cells, open or closed."""
-        return max(self.closed, -self.open[0][0]) if self.open else self.closed
-
-    @property
-    def target(self) -> float:
-        """A cell with a bound up to this needs no more work."""
-        return self.value + self.relative * max(abs(self.value), 1e-9) + self.absolute
-
-    def run(self) -> Stopped:
-        """Best-first search."""
+    def solve(self) -> Stopped:
+        """Search everything but "all off"."""
         need = self.problem.multicast_need
         fewest = (self.seconds > 0.0).astype(np.int64)
         if not math.isfinite(need) or self.budget < max(1, int(fewest.sum())):
@@ -109,13 +87,7 @@ class _Search:
         most = np.full(heads, self.budget, dtype=np.int64)
         left, right = (need / self.budget * (1.0 - 1e-12), math.inf) if need > 0.0 else (0.0, 0.0)
         free = (np.zeros(heads), np.full(heads, np.inf))
-        self.roots = (self.consider(left, right, fewest, most, *free, math.inf, 0.0),)
-        while self.open and -self.open[0][0] > max(self.target, self.closed):
-            self.trace.append((self.deadline.elapsed, self.value, self.bound))
-            if self.deadline.passed:
-                return "time_limit"
-            self.branch(heapq.heappop(self.open)[2])
-        return "exhausted"
+        return self.run(self.consider(left, right, fewest, most, *free, math.inf, 0.0))
 
     def consider(
         self,
@@ -160,15 +132,11 @@ class _Search:
         number = self.tree.add(proved.bound, proved.price, middle)
         if above < proved.bound:
             proved = proved._replace(bound=above)
-        self.cells += 1
         self.stages["bounding"] += perf_counter() - started
         cell = Cell(left, right, fewest, most, low, high, proved, number)
         if proved.bound > self.target:
             self.improve(cell)
-        if proved.bound > max(self.target, self.value + 4.0 * proved.slack):
-            heapq.heappush(self.open, (-proved.bound, self.cells, cell))
-        else:
-            self.closed = max(self.closed, proved.bound)
+        self.settle(cell, proved.bound, proved.slack)
         return number
 
     def improve(self, cell: Cell) -> None:
@@ -204,9 +172,8 @@ class _Search:
         self.tried.add(key)
         found = tune_counts(self.problem, self.seconds, counts, running, left, right, tau, max(price, 1e-9))
         if found.value > self.value:
-            self.value, self.uplink, self.cpu = found.value, found.uplink, found.cpu
-            self.counts = counts.copy()
-            self.trace.append((self.deadline.elapsed, self.value, math.inf))
+            self.counts, self.uplink, self.cpu = counts.copy(), found.uplink, found.cpu
+            self.improved(found.value)
         if not math.isfinite(found.value):
             return None
         return found.seconds / len(counts), found.price
@@ -296,9 +263,3 @@ class _Search:
         above = self.consider(cell.left, cell.right, cell.fewest, cell.most, more, cell.high, *rest)
         self.tree.cut(cell.number, SHARE_CUT, j, cut, below, above)
         return True
-
-
-def _twins(problem: ReducedLocal, seconds: Floats) -> Integers:
-    """A label per head, the same for heads that are equal in every number; [J]."""
-    rows = np.stack([problem.worth, problem.work, problem.need, problem.cpu_max, seconds], axis=1)
-    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

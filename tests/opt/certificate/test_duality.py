@@ -10,12 +10,12 @@ import numpy as np
 import twingap
 from twingap.opt.arrays import floats, integers
 from twingap.opt.certificate.global_check import count_vectors, prove_global
-from twingap.opt.certificate.local_check import labels_of, prove_local
+from twingap.opt.certificate.local_check import prove_local
 from twingap.opt.certificate.proof import DELAY_CUT, LEAF, LOAD_CUT, SHARE_CUT, TIME_CUT, GlobalProof, LocalProof
 from twingap.opt.global_equations import evaluate_global
 from twingap.opt.global_reduction import committee_needs, request_needs
 from twingap.opt.local_equations import evaluate_local
-from twingap.opt.local_reduction import reduce_local
+from twingap.opt.local_reduction import equal_heads, reduce_local
 from twingap.opt.result import Deadline
 from twingap.opt.solvers.decomposition.global_part import solve_global
 from twingap.opt.solvers.decomposition.local_part import solve_local
@@ -58,7 +58,7 @@ def test_local_bounds_hold_for_any_cuts_and_multipliers(random_local_part, rando
         answer = solve_local(part, 1e-3, 1e-6, Deadline(0.5))
         tau, shares = float(evaluate_local(part, answer.decision).multicast), answer.decision.uplink
         problem = reduce_local(part)
-        labels = labels_of(problem.worth, problem.work, problem.need, problem.cpu_max)
+        labels = equal_heads(problem.worth, problem.work, problem.need, problem.cpu_max)
         for _ in range(5):
             proof = random_local_proof(rng, part, len(labels), random_tree)
             proved = prove_local(part, proof)
