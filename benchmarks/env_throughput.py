@@ -13,7 +13,7 @@ from twingap.opt.evaluation import evaluate
 from twingap.rl.actions import Action, GlobalAction, LocalAction, check_action
 from twingap.rl.decoding import decode
 from twingap.rl.environment import Environment, make_env
-from twingap.rl.normals import standard_normals
+from twingap.rl.normals import standard_normals, stream
 from twingap.rl.twin import error_size, observe
 
 
@@ -51,7 +51,7 @@ def main(preset: str = "paper", environments: str = "64") -> None:
     observation = env.reset()
     action = random_action(env, np.random.default_rng(0))
     system, truth, twin = env.system, env.truth, observation.twin
-    rng = np.random.default_rng(0)
+    rng = stream(np.random.SeedSequence(0))
     shape = (env.num_envs, error_size(system))
     normals = standard_normals(shape, rng)
     state = system.state(normals[:, : system.latent_size])

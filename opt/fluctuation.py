@@ -17,29 +17,26 @@ NEPER_PER_DB = math.log(10.0) / 10.0
 
 
 def linear(decibel: Floats) -> Floats:
-    """10^(dB / 10)."""
-    return np.exp(NEPER_PER_DB * decibel)
+    """10^(dB / 10), a new array."""
+    neper = np.multiply(NEPER_PER_DB, decibel)
+    return np.exp(neper, out=neper)
 
 
-def fluctuated(centre_db: Floats, deviation_db: Floats, z: Latent) -> tuple[Floats, Floats]:
-    """(SINR in dB, the same ``linear``): dB = centre + deviation z; float64.
+def fluctuated(centre_db: Floats, deviation_db: Floats, z: Latent) -> Floats:
+    """SINR in dB, centre + deviation z; float64.
 
     centre_db [n] or as z, deviation_db [n], z [..., n] standard normals.
     """
     size = z.shape[-1]
-    decibel, linear = _fluctuated(centre_db.reshape(-1, size), deviation_db, z.reshape(-1, size))
-    np.exp(linear, out=linear)
-    return decibel.reshape(z.shape), linear.reshape(z.shape)
+    return _fluctuated(centre_db.reshape(-1, size), deviation_db, z.reshape(-1, size)).reshape(z.shape)
 
 
 @compiled
-def _fluctuated(centre: Floats, deviation: Floats, z: Latent) -> tuple[Floats, Floats]:
-    """Both in one pass, the second still as a natural logarithm."""
-    decibel, neper = np.empty(z.shape), np.empty(z.shape)
+def _fluctuated(centre: Floats, deviation: Floats, z: Latent) -> Floats:
+    """In one pass over single and double precision, which numpy would convert first."""
+    decibel = np.empty(z.shape)
     for row in range(z.shape[0]):
         around = centre[row if centre.shape[0] > 1 else 0]
         for place in range(z.shape[1]):
-            value = around[place] + deviation[place] * z[row, place]
-            decibel[row, place] = value
-            neper[row, place] = NEPER_PER_DB * value
-    return decibel, neper
+            decibel[row, place] = around[place] + deviation[place] * z[row, place]
+    return decibel

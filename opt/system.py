@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -33,10 +33,10 @@ Vector = TypeVar("Vector", Floats, Integers)
 class State:
     """What changes from epoch to epoch, with leading batch axes (...).
 
-    cpu_head [..., J] cycles/s; block_bits [..., I]; capacity [..., I]; cpu_delegate [..., I, V] cycles/s; sinr_db, sinr
-    [..., latent_size]: all SINR in the places of z, in dB and linear (``with_sinr_db`` keeps them together); shapes: which
-    places are whose (``System.latent_shapes``). By link, in dB, padding as in Snapshot (0 dB): sinr_uplink_db [..., J];
-    sinr_peer_db [..., K, N, N]; sinr_access_db [..., I, K]; sinr_link_db [..., I, V, V].
+    cpu_head [..., J] cycles/s; block_bits [..., I]; capacity [..., I]; cpu_delegate [..., I, V] cycles/s; sinr_db
+    [..., latent_size]: all SINR in dB, in the places of z; shapes: which places are whose (``System.latent_shapes``). By link,
+    padding as in Snapshot (0 dB): sinr_uplink_db [..., J]; sinr_peer_db [..., K, N, N]; sinr_access_db [..., I, K];
+    sinr_link_db [..., I, V, V].
     """
 
     cpu_head: Floats
@@ -44,7 +44,6 @@ class State:
     capacity: Integers
     cpu_delegate: Floats
     sinr_db: Floats
-    sinr: Floats
     shapes: Mapping[str, tuple[int, ...]]
 
     @property
@@ -66,10 +65,6 @@ class State:
     def sinr_link_db(self) -> Floats:
         """Among the delegates of each committee; row transmits."""
         return split(self.sinr_db, self.shapes)["sinr_link_db"]
-
-    def with_sinr_db(self, sinr_db: Floats) -> State:
-        """The same with this SINR [..., latent_size] dB."""
-        return replace(self, sinr_db=sinr_db, sinr=linear(sinr_db))
 
 
 def split(latent: NDArray[Number], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[Number]]:
@@ -160,7 +155,7 @@ class System:
         """The state that z [..., latent_size] stands for."""
         numbers = self.scenario
         # SINR is nearly all of a state: one pass over all of z.
-        sinr_db, sinr = fluctuated(self.mean_sinr_db, numbers.sinr_fluctuation_db * self.is_sinr, latent)
+        sinr_db = fluctuated(self.mean_sinr_db, numbers.sinr_fluctuation_db * self.is_sinr, latent)
         z = self.split(latent)
         low, high = numbers.capacity_range
         return State(
@@ -173,7 +168,6 @@ class System:
                 1.0,
             ),
             sinr_db=sinr_db,
-            sinr=sinr,
             shapes=self.latent_shapes,
         )
 
@@ -184,7 +178,7 @@ class System:
     def snapshot(self, state: State, name: str = "", *, cycles: Floats | None = None) -> Snapshot:
         """Problem (16) at this state. ``cycles`` [..., J] replaces the heads' true cycles (a twin that misreads data)."""
         numbers = self.scenario
-        sinr = self.split(state.sinr)
+        sinr = self.split(linear(state.sinr_db))
         local = LocalPart(
             subchannel_hz=numbers.subchannel_hz,
             subchannels_max=numbers.local_subchannels,

@@ -57,7 +57,8 @@ def believed(observation: Observation, error: TwinError) -> Snapshot:
         return np.clip(normal_belief(reading, mean, numbers.cpu_fluctuation, error.cpu).mean, *span)
 
     state = replace(
-        seen if noise == 0.0 else seen.with_sinr_db(sinr_db(seen.sinr_db)),
+        seen,
+        sinr_db=sinr_db(seen.sinr_db),
         block_bits=seen.block_bits if error.block == 0.0 else np.clip(seen.block_bits, smallest, largest),
         cpu_head=cpu(seen.cpu_head, system.mean_cpu_head, numbers.head_cpu_hz),
         cpu_delegate=cpu(seen.cpu_delegate, system.mean_cpu_delegate, numbers.delegate_cpu_hz),

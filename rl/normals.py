@@ -2,7 +2,8 @@
 
 Two independent uniforms u, v become two independent standard normals sqrt(-2 ln u) cos(2 pi v), sqrt(-2 ln u) sin(2 pi v)
 (Box and Muller, 1958). On whole arrays of float32 numpy computes this with vector instructions, four times as fast as one by
-one. A uniform has 2^32 levels, so no draw is further from 0 than 6.8.
+one. A uniform has 2^32 levels, so no draw is further from 0 than 6.8. The bits are those of numpy's SFC64, drawn in a compiled
+loop of our own (a third of the time of numpy's pointer per draw and array in between); a test compares them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..opt.compiled import compiled
+from ..opt.errors import InputError
+
 Normals = NDArray[np.float32]
 LEVEL = np.float32(2.0**-32)
 TURN = np.float32(2.0 * math.pi * 2.0**-32)
@@ -21,6 +25,8 @@ MINUS_TWO = np.float32(-2.0)
 BLOCK = 2**15
 # The logarithm must never meet 0.
 HALF = np.float32(0.5)
+LOW = np.uint64(2**32 - 1)
+ONE, THREE, ELEVEN, ROTATION, WORD = np.uint64(1), np.uint64(3), np.uint64(11), np.uint64(24), np.uint64(32)
 
 
 def stream(seed: np.random.SeedSequence) -> np.random.Generator:
@@ -36,19 +42,29 @@ def stream_state(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def standard_normals(shape: tuple[int, ...], rng: np.random.Generator) -> Normals:
-    """Independent standard normals of this shape; one draw of 64 bits for every two of them."""
+    """Independent standard normals of this shape; one draw of 64 bits for every two of them.
+
+    InputError for an rng that is not a ``stream``.
+    """
     size = math.prod(shape)
     normals = np.empty(size + size % 2, dtype=np.float32)
+    numbers = np.empty(min(len(normals), BLOCK), dtype=np.float32)
+    state = dict(rng.bit_generator.state)
+    if state["bit_generator"] != "SFC64":
+        raise InputError(f"draws from {state['bit_generator']}; make it with normals.stream", field="rng")
+    words = state["state"]["state"]
     for start in range(0, size, BLOCK):
-        _fill(normals[start : start + BLOCK], rng)
+        block = normals[start : start + BLOCK]
+        _fill(block, numbers[: len(block)], words)
+    rng.bit_generator.state = state
     return normals[:size].reshape(shape)
 
 
-def _fill(normals: Normals, rng: np.random.Generator) -> None:
-    """An even number of normals: cosines first, then sines."""
+def _fill(normals: Normals, numbers: Normals, words: NDArray[np.uint64]) -> None:
+    """An even number of normals: cosines first, then sines. ``numbers``: room for as many; words: the stream, moved on."""
     pairs = len(normals) // 2
-    uniforms = rng.integers(0, 2**64, pairs, dtype=np.uint64).view(np.uint32).astype(np.float32)
-    radius, angle = uniforms[:pairs], uniforms[pairs:]
+    _draw(numbers, words)
+    radius, angle = numbers[:pairs], numbers[pairs:]
     radius += HALF
     radius *= LEVEL
     np.log(radius, out=radius)
@@ -57,3 +73,18 @@ def _fill(normals: Normals, rng: np.random.Generator) -> None:
     angle *= TURN
     np.multiply(radius, np.cos(angle), out=normals[:pairs])
     np.multiply(radius, np.sin(angle), out=normals[pairs:])
+
+
+@compiled
+def _draw(numbers: Normals, words: NDArray[np.uint64]) -> None:
+    """Whole numbers below 2^32, the low half of each draw of SFC64 before its high half; words: its state a, b, c, counter."""
+    a, b, c, counter = words[0], words[1], words[2], words[3]
+    for pair in range(len(numbers) // 2):
+        drawn = a + b + counter
+        counter += ONE
+        a = b ^ (b >> ELEVEN)
+        b = c + (c << THREE)
+        c = ((c << ROTATION) | (c >> (WORD + WORD - ROTATION))) + drawn
+        numbers[2 * pair] = np.float32(drawn & LOW)
+        numbers[2 * pair + 1] = np.float32(drawn >> WORD)
+    words[0], words[1], words[2], words[3] = a, b, c, counter

@@ -70,9 +70,9 @@ def observe(system: System, state: State, normals: Latent, error: TwinError) -> 
     """The observed state and the observed cycles [env, J] or [J]; normals [env, error_size]."""
     normals_of_state = normals[..., : system.latent_size]
     z = system.split(normals_of_state)
-    sinr_db, sinr = state.sinr_db, state.sinr
+    sinr_db = state.sinr_db
     if error.sinr > 0.0:
-        sinr_db, sinr = fluctuated(sinr_db, DB_PER_SIGMA * error.sinr * system.is_sinr, normals_of_state)
+        sinr_db = fluctuated(sinr_db, DB_PER_SIGMA * error.sinr * system.is_sinr, normals_of_state)
     observed = replace(
         state,
         cpu_head=_relative(state.cpu_head, error.cpu, z["cpu_head"]),
@@ -80,7 +80,6 @@ def observe(system: System, state: State, normals: Latent, error: TwinError) -> 
         capacity=_capacity(state.capacity, error.capacity, z["capacity"], len(system.heads.heads)),
         cpu_delegate=np.where(system.committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
         sinr_db=sinr_db,
-        sinr=sinr,
     )
     return observed, _relative(system.cycles, error.data, normals[..., system.latent_size :])
 

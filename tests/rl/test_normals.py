@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from twingap.rl.normals import BLOCK, standard_normals, stream, stream_state
+from twingap.opt.errors import InputError
+from twingap.rl.normals import BLOCK, _draw, standard_normals, stream, stream_state
 
 
 def seeded(seed=3):
@@ -49,3 +50,20 @@ def test_a_stream_goes_on_from_its_state_as_plain_data():
     standard_normals((3, 3), first)
     second.bit_generator.state = json.loads(json.dumps(stream_state(first)))
     np.testing.assert_array_equal(standard_normals((5,), second), standard_normals((5,), first))
+
+
+def test_the_bits_are_those_of_numpys_generator():
+    mine, numpys = seeded(7), seeded(7)
+    numbers = np.empty(10, dtype=np.float32)
+    state = mine.bit_generator.state
+    _draw(numbers, state["state"]["state"])
+    words = numpys.integers(0, 2**64, 5, dtype=np.uint64)
+    halves = np.stack([words & np.uint64(2**32 - 1), words >> np.uint64(32)], axis=1).ravel()
+    np.testing.assert_array_equal(numbers, halves.astype(np.float32))
+    standard_normals((10,), mine)
+    assert stream_state(mine) == stream_state(numpys)
+
+
+def test_another_generator_is_refused():
+    with pytest.raises(InputError, match=r"rng.*PCG64"):
+        standard_normals((2,), np.random.default_rng(0))

@@ -36,7 +36,7 @@ def test_without_error_the_twin_is_the_truth_bit_for_bit():
     ("field", "moved"),
     [
         ("cpu", {"cpu_head", "cpu_delegate"}),
-        ("sinr", {"sinr_uplink_db", "sinr_peer_db", "sinr_access_db", "sinr_link_db", "sinr_db", "sinr"}),
+        ("sinr", {"sinr_uplink_db", "sinr_peer_db", "sinr_access_db", "sinr_link_db", "sinr_db"}),
         ("block", {"block_bits"}),
         ("capacity", {"capacity"}),
         ("data", {"cycles"}),
