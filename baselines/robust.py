@@ -138,12 +138,4 @@ def make(environment: Environment, rng: np.random.Generator) -> Robust:
     """Fitted on training epochs from ``rng`` in the environment's system, at its twin error and by its decoding rule."""
     if environment.twin_error.is_zero:
         return Robust()
-    training = Environment(
-        environment.scenario,
-        sigma=environment.twin_error,
-        seed=int(rng.integers(2**31)),
-        num_envs=EPOCHS,
-        decoding=environment.decoding,
-        system_seed=environment.system_seed,
-    )
-    return fit(training)
+    return fit(environment.training(int(rng.integers(2**31)), EPOCHS))

@@ -40,7 +40,7 @@ def solve_batch(
     """
     if isinstance(workers, bool) or workers < 1:
         raise InputError(f"is {workers}; it must be a whole number >= 1", field="workers")
-    singles = _singles(snapshots)
+    singles = single_epochs(snapshots)
     run = partial(solve, solver=solver, gap=gap, time_limit=time_limit, seed=seed, certificate=certificate)
     results: list[Result] = []
     for result in _results(run, singles, min(workers, max(1, len(singles)))):
@@ -50,7 +50,8 @@ def solve_batch(
     return results
 
 
-def _singles(snapshots: Snapshot | Sequence[Snapshot]) -> list[Snapshot]:
+def single_epochs(snapshots: Snapshot | Sequence[Snapshot]) -> list[Snapshot]:
+    """The epochs of a batch in C order, or those of a sequence; InputError when one of these is itself a batch."""
     if isinstance(snapshots, Snapshot):
         return [snapshots.at(index) for index in np.ndindex(snapshots.batch_shape)]
     for place, snapshot in enumerate(snapshots):

@@ -39,7 +39,8 @@ class Table(Protocol):
 
 
 def load_snapshots(source: str | Path | Table, base: Snapshot | str | Path | None = None) -> list[Snapshot]:
-    """Snapshots of a folder (its ``*.json`` in the order of their names), or of a table's rows (a CSV file or a DataFrame).
+    """Snapshots of a folder (its ``*.json`` in the order of their names), of one such file, or of a table (a CSV file or a
+    DataFrame).
 
     base: the snapshot, or its file, that holds what a table does not; needed for a table and for nothing else. Each epoch is
     checked like a snapshot file. Raises InputError naming file, row and column (or field), what is wrong and what is allowed.
@@ -51,6 +52,10 @@ def load_snapshots(source: str | Path | Table, base: Snapshot | str | Path | Non
         if not paths:
             raise InputError("holds no *.json; give a folder of snapshot files", source=str(source))
         return [load_snapshot(path) for path in paths]
+    if isinstance(source, (str, Path)) and Path(source).suffix == ".json":
+        if base is not None:
+            raise InputError("is given, but a snapshot file needs none", field="base")
+        return [load_snapshot(source)]
     if base is None:
         raise InputError("is missing; a table needs the snapshot that holds what does not change", field="base")
     start = base if isinstance(base, Snapshot) else load_snapshot(base)

@@ -79,6 +79,44 @@ def split(latent: NDArray[Number], shapes: Mapping[str, tuple[int, ...]]) -> dic
     return views
 
 
+def latent_shapes(heads: HeadLayout, committees: CommitteeLayout) -> dict[str, tuple[int, ...]]:
+    """Shape of everything that changes in one epoch, in the order in which it lies in z."""
+    K, N = heads.head.shape
+    J = len(heads.ap)
+    I, V = committees.is_delegate.shape  # noqa: E741 - the paper's symbol
+    return {
+        "cpu_head": (J,),
+        "sinr_uplink_db": (J,),
+        "sinr_peer_db": (K, N, N),
+        "block_bits": (I,),
+        "capacity": (I,),
+        "cpu_delegate": (I, V),
+        "sinr_access_db": (I, K),
+        "sinr_link_db": (I, V, V),
+    }
+
+
+def with_state(snapshot: Snapshot, state: State, cycles: Floats | None = None) -> Snapshot:
+    """The snapshot with this state's numbers in it, and the heads' ``cycles`` [..., J] where given."""
+    sinr = split(state.sinr, state.shapes)
+    local = replace(
+        snapshot.local,
+        cycles=snapshot.local.cycles if cycles is None else cycles,
+        cpu_max_hz=state.cpu_head,
+        sinr_uplink=sinr["sinr_uplink_db"],
+        sinr_peer=sinr["sinr_peer_db"],
+    )
+    global_ = replace(
+        snapshot.global_,
+        block_bits=state.block_bits,
+        capacity=state.capacity,
+        cpu_max_hz=state.cpu_delegate,
+        sinr_access=sinr["sinr_access_db"],
+        sinr_peer=sinr["sinr_link_db"],
+    )
+    return replace(snapshot, local=local, global_=global_)
+
+
 @dataclass(frozen=True, eq=False)
 class System:
     """What stays fixed over epochs: layouts, data, accuracies, and the mean of every fluctuating quantity.
@@ -107,19 +145,7 @@ class System:
     @cached_property
     def latent_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of everything that changes in one epoch, in the order in which it lies in z."""
-        K, N = self.heads.head.shape
-        J = len(self.heads.ap)
-        I, V = self.committees.is_delegate.shape  # noqa: E741 - the paper's symbol
-        return {
-            "cpu_head": (J,),
-            "sinr_uplink_db": (J,),
-            "sinr_peer_db": (K, N, N),
-            "block_bits": (I,),
-            "capacity": (I,),
-            "cpu_delegate": (I, V),
-            "sinr_access_db": (I, K),
-            "sinr_link_db": (I, V, V),
-        }
+        return latent_shapes(self.heads, self.committees)
 
     @cached_property
     def latent_size(self) -> int:
@@ -175,8 +201,8 @@ class System:
         """Every quantity at its mean (z = 0); psi at the middle of its range."""
         return self.state(np.zeros(self.latent_size))
 
-    def snapshot(self, state: State, name: str = "", *, cycles: Floats | None = None) -> Snapshot:
-        """Problem (16) at this state. ``cycles`` [..., J] replaces the heads' true cycles (a twin that misreads data)."""
+    def snapshot(self, state: State, name: str = "") -> Snapshot:
+        """Problem (16) at this state."""
         numbers = self.scenario
         sinr = self.split(linear(state.sinr_db))
         local = LocalPart(
@@ -196,7 +222,7 @@ class System:
             multicast_bits=numbers.multicast_bits,
             layout=self.heads,
             accuracy=self.accuracy,
-            cycles=self.cycles if cycles is None else cycles,
+            cycles=self.cycles,
             upload_bits=self.upload_bits,
             cumulative_weight=self.cumulative_weight,
             cpu_max_hz=state.cpu_head,

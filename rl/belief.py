@@ -4,8 +4,8 @@ A system's means and the sizes of its fluctuations are static parameters, which 
 twin's error that they were trained under. A reading that deviates from its mean is then more likely an error the larger errors
 are: for a normal quantity with mean m and variance v, read with an independent error of variance e, the posterior mean is
 m + (v / (v + e)) (reading - m). That is applied to SINR in dB (exact there, away from correlations in time) and to CPU (the
-best linear estimate). CPU and block sizes are kept in their ranges; data and capacities are taken as read. Without error
-everything is the twin, bit for bit.
+best linear estimate). CPU and block sizes are kept in their ranges; data and capacities are taken as read. Without error, and
+where nobody knows the means (epochs of a user's own without a system), everything is the twin, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..opt.arrays import Floats
 from ..opt.snapshot import Snapshot
-from ..opt.system import BITS_PER_BYTE
+from ..opt.system import BITS_PER_BYTE, with_state
 from .observation import Observation
 from .twin import DB_PER_SIGMA, TwinError
 
@@ -41,7 +41,7 @@ def normal_belief(reading: Floats, mean: Floats, fluctuation: float, error: floa
 
 def believed(observation: Observation, error: TwinError) -> Snapshot:
     """The snapshot at the posterior mean of the observed state [env, ...], for a twin with this error."""
-    if error.cpu == error.sinr == error.block == 0.0:
+    if error.cpu == error.sinr == error.block == 0.0 or not observation.encoding.means_known:
         return observation.twin
     system, seen = observation.encoding.system, observation.state
     numbers = system.scenario
@@ -63,4 +63,4 @@ def believed(observation: Observation, error: TwinError) -> Snapshot:
         cpu_head=cpu(seen.cpu_head, system.mean_cpu_head, numbers.head_cpu_hz),
         cpu_delegate=cpu(seen.cpu_delegate, system.mean_cpu_delegate, numbers.delegate_cpu_hz),
     )
-    return system.snapshot(state, cycles=observation.twin.local.cycles)
+    return with_state(observation.twin, state)

@@ -19,7 +19,7 @@ from ..opt.evaluation import FEASIBLE, Evaluation, check_shapes, evaluate
 from ..opt.scenario import Scenario
 from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
-from ..opt.system import System, draw_system
+from ..opt.system import State, System, draw_system, with_state
 from .actions import Action, check_action
 from .decoding import Decoded, Decoding, decode
 from .dynamics import first_epoch, next_epoch
@@ -108,11 +108,30 @@ class Environment:
         self.decoding: Decoding = decoding
         self.system_seed = system_seed
         label = scenario if isinstance(scenario, str) else "scenario"
-        self.system: System = draw_system(self.scenario, np.random.default_rng(system_seed), f"{label}-{system_seed}")
-        self.encoding = Encoding(self.system)
+        self._system = self._make_system(f"{label}-{system_seed}")
+        self.encoding = Encoding(self._system)
         keep_freed_memory()
         self._start_streams(seed)
         self._started = False
+
+    @property
+    def system(self) -> System:
+        """What stays fixed over epochs; agents know it exactly."""
+        return self._system
+
+    def training(self, seed: int, num_envs: int) -> Environment:
+        """Other epochs of the same system, under the same twin error and decoding: to fit a policy on, never to measure it."""
+        return Environment(
+            self.scenario,
+            sigma=self.twin_error,
+            seed=seed,
+            num_envs=num_envs,
+            decoding=self.decoding,
+            system_seed=self.system_seed,
+        )
+
+    def _make_system(self, name: str) -> System:
+        return draw_system(self.scenario, np.random.default_rng(self.system_seed), name)
 
     def _start_streams(self, seed: int) -> None:
         for_truth, for_error = np.random.SeedSequence(seed).spawn(2)
@@ -144,7 +163,7 @@ class Environment:
         if over:
             self._start_episode()
         else:
-            self._latent = next_epoch(self._latent, self.scenario.correlation, self._truth_rng)
+            self._latent = self._next_latent()
         return Step(
             observation=self._look(),
             reward_local=evaluation.local.utility * paid,
@@ -165,7 +184,7 @@ class Environment:
 
     def restore(self, state: EnvironmentState) -> Observation:
         """Go on from there: the present epoch's observation, and from then on what the other environment would have shown."""
-        expected = (self.num_envs, self.system.latent_size)
+        expected = (self.num_envs, self._system.latent_size)
         if state.latent.shape != expected:
             raise InputError(f"has shape {state.latent.shape}; this environment needs {expected}", field="state.latent")
         self._latent, self._epoch, self._started = state.latent, state.epoch, True
@@ -180,19 +199,28 @@ class Environment:
 
     def _start_episode(self) -> None:
         self._epoch = 0
-        self._latent = first_epoch(self.system, self.num_envs, self._truth_rng)
+        self._latent = self._first_latent()
+
+    def _first_latent(self) -> Normals:
+        return first_epoch(self._system, self.num_envs, self._truth_rng)
+
+    def _next_latent(self) -> Normals:
+        return next_epoch(self._latent, self.scenario.correlation, self._truth_rng)
+
+    def _true_epoch(self) -> tuple[State, Snapshot]:
+        state = self._system.state(self._latent)
+        return state, self._system.snapshot(state)
 
     def _look(self) -> Observation:
         """The twin's view of the current epoch; draws this epoch's errors."""
         self._error_state = stream_state(self._error_rng)
-        state = self.system.state(self._latent)
-        self._truth = self.system.snapshot(state)
+        state, self._truth = self._true_epoch()
         if self.twin_error.is_zero:
             self._twin = self._truth
             return Observation(self._twin, state, self.encoding)
-        normals = standard_normals((self.num_envs, error_size(self.system)), self._error_rng)
-        seen, cycles = observe(self.system, state, normals, self.twin_error)
-        self._twin = self.system.snapshot(seen, cycles=cycles)
+        normals = standard_normals((self.num_envs, error_size(self._system)), self._error_rng)
+        seen, cycles = observe(self._system, state, normals, self.twin_error, self._truth.local.cycles)
+        self._twin = with_state(self._truth, seen, cycles)
         return Observation(self._twin, seen, self.encoding)
 
     def _decode(self, answer: Action | Decision) -> Decoded:

@@ -28,9 +28,11 @@ class Encoding:
     global [..., I, 1 + K + V (V - 1) + V + 1]: block size, SINR from each AP to the manager in dB, SINR among the delegates in
     dB (row by row, without the diagonal; the manager's row first), f_max of the delegates, psi (19).
     local_mask [K, F], global_mask [I, F]: which features stand for something real.
+    means_known: whether agents may take the system's means for known before they look (``belief``).
     """
 
     system: System
+    means_known: bool = True
 
     @cached_property
     def local_mask(self) -> Booleans:

@@ -66,8 +66,12 @@ def error_size(system: System) -> int:
     return system.latent_size + len(system.cycles)
 
 
-def observe(system: System, state: State, normals: Latent, error: TwinError) -> tuple[State, Floats]:
-    """The observed state and the observed cycles [env, J] or [J]; normals [env, error_size]."""
+def observe(
+    system: System, state: State, normals: Latent, error: TwinError, cycles: Floats | None = None
+) -> tuple[State, Floats]:
+    """The observed state and the observed cycles [env, J] or [J]; normals [env, error_size].
+
+    cycles: the heads' true ones where they are not the system's (a trace may change them from epoch to epoch)."""
     normals_of_state = normals[..., : system.latent_size]
     z = system.split(normals_of_state)
     sinr_db = state.sinr_db
@@ -81,7 +85,7 @@ def observe(system: System, state: State, normals: Latent, error: TwinError) -> 
         cpu_delegate=np.where(system.committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
         sinr_db=sinr_db,
     )
-    return observed, _relative(system.cycles, error.data, normals[..., system.latent_size :])
+    return observed, _relative(system.cycles if cycles is None else cycles, error.data, normals[..., system.latent_size :])
 
 
 def _relative(value: Floats, sigma: float, z: Latent) -> Floats:

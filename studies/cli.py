@@ -227,6 +227,38 @@ def train(
 
 
 @app.command()
+def measure(
+    snapshots: Annotated[Path, typer.Argument(help="Your epochs: a folder of snapshot files, one file, or a table (CSV).")],
+    policy: Annotated[list[str], typer.Option(help="Baseline, checkpoint file or module:function; repeat it for more.")],
+    base: Annotated[Path | None, typer.Option(help="Of a table: the snapshot that holds what does not change.")] = None,
+    history: Annotated[Path | None, typer.Option(help="Earlier epochs, which say what policies may know beforehand.")] = None,
+    sigma: Annotated[
+        list[float] | None, typer.Option(help="Twin error; repeat it for more.", show_default="0, 0.05, 0.1")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of the twin's errors.")] = 1,
+    length: Annotated[int, typer.Option(min=1, help="Consecutive epochs that are compared as one unit.")] = 1,
+    output: Annotated[Path | None, typer.Option(help="Page to write (HTML).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure schedulers on epochs of your own: gaps to the certified bound of each."""
+    from .gap_report import table_lines
+    from .measure_command import measure_own
+
+    errors = sigma or [0.0, 0.05, 0.1]
+    console = Console(stderr=True)
+    found = measure_own(snapshots, policy, errors, base=base, history=history, seeds=seeds, length=length, console=console)
+    if output is not None:
+        found.write_html(output)
+    if as_json:
+        typer.echo(found.table().to_json(orient="records"))
+        return
+    for line in table_lines(found.table()):
+        typer.echo(line)
+    if output is not None:
+        typer.echo(f"wrote {output}")
+
+
+@app.command()
 def tune(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Registered learner.")],
     trials: Annotated[int, typer.Option(help="Finished trials that the study shall have in the end.")] = 30,

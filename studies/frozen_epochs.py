@@ -8,8 +8,9 @@ and compared in every evaluation, so that a policy can never be measured against
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,11 +19,36 @@ from ..baselines.solver_decisions import planned_batch
 from ..opt.arrays import Floats, floats
 from ..opt.scenario import Scenario
 from ..opt.snapshot import Snapshot
+from ..opt.system import System
 from ..rl.environment import Environment
+from ..rl.trace_environment import TraceEnvironment
 from .cells import Report
 
 # Evaluation epochs are drawn from another stream than training epochs of the same seed.
 EVALUATION_SEED = 1_000_003
+
+
+class Epochs(Protocol):
+    """What is played and certified: ``episodes`` of ``length`` epochs, the same truths whatever the twin's error ``sigma``."""
+
+    @property
+    def seed(self) -> int:
+        """A stratum of the tables."""
+        ...
+
+    @property
+    def episodes(self) -> int:
+        """Side by side."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Epochs of an episode."""
+        ...
+
+    def environment(self, sigma: float) -> Environment:
+        """Plays them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +73,25 @@ class FrozenEpochs:
 
 
 @dataclass(frozen=True, eq=False)
+class OwnEpochs:
+    """Epochs of a user's own (``TraceEnvironment``). seed: of the twin's errors; the truths are the same for all."""
+
+    snapshots: Sequence[Snapshot]
+    seed: int
+    length: int
+    system: System | None
+
+    @property
+    def episodes(self) -> int:
+        """Of ``length`` consecutive epochs."""
+        return len(self.snapshots) // self.length
+
+    def environment(self, sigma: float) -> Environment:
+        """An environment that will play these epochs, seen through a twin with error ``sigma``."""
+        return TraceEnvironment(self.snapshots, sigma=sigma, seed=self.seed, horizon=self.length, system=self.system)
+
+
+@dataclass(frozen=True, eq=False)
 class Certificate:
     """Certified bounds and incumbents (what the solver's decision earns) of the epochs, each [episode, epoch]; parts apart."""
 
@@ -67,7 +112,7 @@ class Certificate:
         return cls(fingerprint=content["fingerprint"], **bounds)
 
 
-def certify(epochs: FrozenEpochs, report: Report) -> Certificate:
+def certify(epochs: Epochs, report: Report) -> Certificate:
     """Solve every epoch. The incumbent is what its decision earns by the equations."""
     environment = epochs.environment(sigma=0.0)
     observation = environment.reset()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from .gap_results import GapResults
 from .report.gap_page import GapContent, gap_page
 from .report.page import write_page
@@ -44,8 +46,12 @@ def write_gap_page(results: GapResults, path: Path) -> None:
 
 
 def gap_lines(results: GapResults) -> list[str]:
+    """``table_lines`` of the study."""
+    return table_lines(results.table)
+
+
+def table_lines(table: pd.DataFrame) -> list[str]:
     """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error."""
-    table = results.table
     total = table[table["part"] == "sum"]
     sigmas = list(dict.fromkeys(total["sigma"]))
     lines = [f"{'gap to the bound, %':22s}" + "".join(f"{f'sigma {sigma:g}':>26s}" for sigma in sigmas)]

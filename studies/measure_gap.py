@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..baselines.registry import make_baseline
+from ..baselines.registry import find_baseline
+from ..opt.batch import single_epochs
 from ..opt.decision import Decision
 from ..opt.errors import InputError
 from ..opt.scenario import preset as scenario_of
+from ..opt.snapshot import Snapshot
+from ..opt.system import System
 from ..rl.actions import Action
 from ..rl.environment import Environment
 from ..rl.observation import Observation
 from ..rl.policy import Policy
-from .frozen_epochs import FrozenEpochs, certify
+from .cells import Report
+from .frozen_epochs import Certificate, Epochs, FrozenEpochs, OwnEpochs, certify
 from .gap_anatomy import ORACLE, TRUSTING, Anatomy, anatomy_of
 from .gap_cells import POLICY_SEED
 from .gap_table import Measured, episode_table, gap_table
 from .scoring import score
 
 Scheduler = Callable[[Observation], Action | Decision]
+Policies = Mapping[str, Policy | Scheduler | str] | Policy | Scheduler | str
 
 
 @dataclass(frozen=True, eq=False)
 class GapReport:
-    """What was measured. settings: how, for the page. baselines: names under which baselines were measured, by baseline."""
+    """What was measured. settings: how, for the page. baselines: names under which baselines were measured, by baseline.
+    of_own_epochs: whether on a user's own, which no seed has drawn."""
 
     measured: tuple[Measured, ...]
     settings: dict[str, Any]
     baselines: Mapping[str, str]
+    of_own_epochs: bool = False
 
     def episodes(self) -> pd.DataFrame:
         """One row per policy, sigma, seed, part and episode (``gap_table.episode_table``)."""
@@ -61,54 +68,127 @@ class GapReport:
         from .report.page import write_page
 
         content = GapContent(episodes=self.episodes(), table=self.table(), anatomy=self._anatomy(), settings=self.settings)
+        if self.of_own_epochs:
+            content = replace(
+                content, seeds_draw="errors of the twin; the {per_seed} episodes are the user's own and stay the same"
+            )
         write_page(gap_page(content), Path(path))
 
 
 def measure_gap(
-    policies: Mapping[str, Policy | Scheduler | str],
-    preset: str = "paper",
+    policies: Policies,
+    preset: str | None = None,
     sigma: Sequence[float] = (0.0, 0.05, 0.1),
-    epochs: int = 200,
+    epochs: int | None = None,
     seeds: Sequence[int] = (0,),
-    episode_length: int = 10,
+    episode_length: int | None = None,
+    *,
+    snapshots: Snapshot | Sequence[Snapshot] | None = None,
+    system: System | None = None,
+    report: Report | None = None,
     **scenario_changes: object,
 ) -> GapReport:
-    """Play every policy on the same frozen epochs and hold it against their certified bounds.
+    """Play every policy on the same epochs, of a preset or one's own, and hold it against their certified bounds.
 
     policies: by name, anything with ``act(observation)``, any callable from observation to Action or Decision (batched
-    [env, ...], see ``Observation.twin``), or the name of a baseline. epochs: per seed, a multiple of ``episode_length``.
-    seeds: each draws a system of the preset and its epochs; a seed is the ``system_seed`` of an environment, so a policy
-    trained with system_seed 0 is at home on seed 0.
+    [env, ...], see ``Observation.twin``), or the name of a baseline; or one such thing alone. sigma: the twin's errors.
 
-    Raises InputError, and FalseBoundError when a policy earns more than a certified bound: a bug of ours, please report it.
+    Of a preset ("paper" when neither is given): epochs per seed (200), a multiple of ``episode_length`` (10). seeds: each draws
+    a system of the preset and its epochs; a seed is the ``system_seed`` of an environment, so a policy trained with
+    system_seed 0 is at home on seed 0. ``scenario_changes``: fields of Scenario.
+
+    Of one's own: ``snapshots`` (from ``load_snapshots``, or one with a batch axis), epochs of one system in the order of time.
+    Each is a truth, certified by itself; the twin shows it with the error of the model. episode_length (1): so many
+    consecutive epochs are one unit of comparison; they must fill episodes. seeds: of the twin's errors; the epochs stay.
+    system: what policies may know beforehand, such as ``estimate_system(earlier epochs)``; without it, policies that ask for
+    the means are refused.
+
+    report(done, total) counts epochs that are certified and played. Raises InputError, and FalseBoundError when a policy earns
+    more than a certified bound: a bug of ours, please report it.
     """
-    if not policies:
+    named = _named(policies)
+    if not named:
         raise InputError("is empty; give at least one policy by name", field="policies")
-    if epochs < 1 or episode_length < 1 or epochs % episode_length:
-        raise InputError(f"is {epochs}; it must be a positive multiple of episode_length {episode_length}", field="epochs")
     if not sigma or not seeds:
         raise InputError("is empty; give at least one value", field="seeds" if sigma else "sigma")
-    scenario = scenario_of(preset, **scenario_changes)
+    if snapshots is None:
+        if system is not None:
+            raise InputError("goes with snapshots; a preset's seeds draw their own", field="system")
+        played, settings = _of_preset(preset or "paper", epochs, seeds, episode_length, scenario_changes)
+    else:
+        given = {"preset": preset, "epochs": epochs, **scenario_changes}
+        foreign = next((name for name, value in given.items() if value is not None), None)
+        if foreign is not None:
+            raise InputError("goes with a preset; your snapshots say it themselves", field=foreign)
+        played, settings = _of_ones_own(snapshots, system, seeds, episode_length)
     measured: list[Measured] = []
-    for seed in seeds:
-        frozen = FrozenEpochs(scenario, seed, epochs // episode_length, episode_length)
-        certificate = certify(frozen, lambda _done, _total: None)
-        for name, given in policies.items():
-            for each in sigma:
-                environment = frozen.environment(each)
-                policy = _policy(given, environment, np.random.default_rng([POLICY_SEED, seed]))
-                scores = score(policy, environment, frozen, certificate, name)
-                measured.append(Measured(name, float(each), seed, certificate, scores))
-    measured.sort(key=lambda each: list(policies).index(each.policy))
+    certificate: Certificate | None = None
+    told = report or _nobody
+    size = played[0].episodes * played[0].length
+    total = size * ((len(played) if snapshots is None else 1) + len(played) * len(named) * len(sigma))
+    done = 0
+    for each in played:
+        # The truths of one's own epochs are the same for every seed.
+        if certificate is None or snapshots is None:
+            certificate = certify(each, lambda more, _, before=done: told(before + more, total))
+            done += size
+        for name, given in named.items():
+            for error in sigma:
+                environment = each.environment(error)
+                policy = _policy(given, environment, np.random.default_rng([POLICY_SEED, each.seed]))
+                scores = score(policy, environment, each, certificate, name)
+                measured.append(Measured(name, float(error), each.seed, certificate, scores))
+                done += size
+                told(done, total)
+    measured.sort(key=lambda one: list(named).index(one.policy))
+    baselines = {given: name for name, given in named.items() if isinstance(given, str)}
+    return GapReport(tuple(measured), settings, baselines, of_own_epochs=snapshots is not None)
+
+
+def _nobody(done: int, total: int) -> None:
+    del done, total
+
+
+def _named(policies: Policies) -> dict[str, Policy | Scheduler | str]:
+    if isinstance(policies, Mapping):
+        return dict(policies)
+    if isinstance(policies, str):
+        return {policies: policies}
+    return {getattr(policies, "__name__", type(policies).__name__): policies}
+
+
+def _of_preset(
+    preset: str, epochs: int | None, seeds: Sequence[int], episode_length: int | None, changes: dict[str, object]
+) -> tuple[Sequence[Epochs], dict[str, Any]]:
+    number, length = 200 if epochs is None else epochs, 10 if episode_length is None else episode_length
+    if number < 1 or length < 1 or number % length:
+        raise InputError(f"is {number}; it must be a positive multiple of episode_length {length}", field="epochs")
+    scenario = scenario_of(preset, **changes)
     settings = {
         "preset": preset,
-        "scenario changes": scenario_changes or "none",
+        "scenario changes": changes or "none",
         "seeds": list(seeds),
-        "episodes per seed": epochs // episode_length,
-        "epochs per episode": episode_length,
+        "episodes per seed": number // length,
+        "epochs per episode": length,
     }
-    baselines = {given: name for name, given in policies.items() if isinstance(given, str)}
-    return GapReport(tuple(measured), settings, baselines)
+    return [FrozenEpochs(scenario, seed, number // length, length) for seed in seeds], settings
+
+
+def _of_ones_own(
+    snapshots: Snapshot | Sequence[Snapshot], system: System | None, seeds: Sequence[int], episode_length: int | None
+) -> tuple[Sequence[Epochs], dict[str, Any]]:
+    singles = single_epochs(snapshots)
+    length = 1 if episode_length is None else episode_length
+    settings = {
+        "epochs": f"{len(singles)} of one's own, {singles[0].name} to {singles[-1].name}" if singles else "none",
+        "means of the system": "unknown to policies" if system is None else f"known ({system.name or 'given'})",
+        "seeds of the twin's errors": list(seeds),
+        "epochs per episode": length,
+    }
+    played = [OwnEpochs(singles, seed, length, system) for seed in seeds]
+    # Faults of the epochs show here, before anything is solved.
+    played[0].environment(0.0)
+    return played, settings
 
 
 @dataclass(frozen=True)
@@ -121,7 +201,11 @@ class _Function:
 
 def _policy(given: Policy | Scheduler | str, environment: Environment, rng: np.random.Generator) -> Policy:
     if isinstance(given, str):
-        return make_baseline(given, environment, rng)
+        factory = find_baseline(given)
+        try:
+            return factory(environment, rng)
+        except InputError as error:
+            raise error.in_file(f"baseline {given}") from None
     if hasattr(given, "act"):
         return given  # pyright: ignore[reportReturnType]
     if callable(given):

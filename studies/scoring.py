@@ -14,7 +14,7 @@ from ..opt.evaluation import Evaluation, evaluate
 from ..opt.snapshot import Snapshot
 from ..rl.environment import Environment
 from ..rl.policy import Policy
-from .frozen_epochs import Certificate, FrozenEpochs, fingerprint
+from .frozen_epochs import Certificate, Epochs, fingerprint
 
 
 class InfeasibleDecisionError(AssertionError):
@@ -48,7 +48,7 @@ class Scores:
         return cls(**{key: floats(np.array(value, dtype=np.float64)) for key, value in content.items()})
 
 
-def score(policy: Policy, environment: Environment, epochs: FrozenEpochs, certificate: Certificate, name: str) -> Scores:
+def score(policy: Policy, environment: Environment, epochs: Epochs, certificate: Certificate, name: str) -> Scores:
     """Play the frozen epochs with a policy.
 
     The executed decision is evaluated here once more on the epoch's truth: nothing that a policy or an environment says about

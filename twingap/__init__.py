@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .opt.errors import FalseBoundError, InputError
     from .opt.evaluation import Evaluation, evaluate
     from .opt.families import draw_family
+    from .opt.own_epochs import estimate_system
     from .opt.result import Result
     from .opt.scenario import Scenario, preset
     from .opt.snapshot import Snapshot
@@ -45,6 +46,7 @@ _HOME = {
     "Snapshot": "opt.snapshot",
     "draw": "opt.system",
     "draw_family": "opt.families",
+    "estimate_system": "opt.own_epochs",
     "evaluate": "opt.evaluation",
     "load_certificate": "opt.certificate.certificate_file",
     "load_snapshot": "opt.snapshot_file",
@@ -81,6 +83,7 @@ __all__ = [
     "__version__",
     "draw",
     "draw_family",
+    "estimate_system",
     "evaluate",
     "load_certificate",
     "load_snapshot",

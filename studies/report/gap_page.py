@@ -24,7 +24,7 @@ from .style import label
 @dataclass(frozen=True, eq=False)
 class GapContent:
     """What the page shows. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; settings: shown as they are;
-    curves, cells, failures: of a study (empty for a measurement)."""
+    curves, cells, failures: of a study (empty for a measurement). seeds_draw: for the methods, what a seed stands for."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
@@ -35,6 +35,10 @@ class GapContent:
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    seeds_draw: str = (
+        "a system (who takes part, data, mean channels), {per_seed} evaluation episodes, and a training run on other epochs of "
+        "the same system"
+    )
 
 
 def gap_page(content: GapContent) -> Page:
@@ -66,8 +70,7 @@ READING = Markup(
     "starts at the certificates' own width: what lies there cannot be told from optimal."
 )
 METHODS = (
-    "Every seed draws a system (who takes part, data, mean channels), {per_seed} evaluation episodes, and a training run on "
-    "other epochs of the same system. Epochs and twin errors are common random numbers: every policy meets the same truths "
+    "Every seed draws {seeds_draw}. Epochs and twin errors are common random numbers: every policy meets the same truths "
     "and, at one σ, the same errors, and rewards come from the truth. The gap of an episode is the sum over its epochs of "
     "bound minus utility, divided by the sum of the incumbents' absolute values; each part is measured against its own "
     "optimum, so the parts' gaps do not add up. Interquartile means cut a quarter of the episodes at each end. Intervals are "
@@ -79,7 +82,8 @@ METHODS = (
 
 def _methods(content: GapContent) -> str:
     episodes, seeds = int(content.table["episodes"].max()), int(content.table["seeds"].max())
-    return METHODS.format(per_seed=episodes // seeds, replicates=content.replicates)
+    drawn = content.seeds_draw.format(per_seed=episodes // seeds)
+    return METHODS.format(seeds_draw=drawn, replicates=content.replicates)
 
 
 def _summary(content: GapContent) -> list[Text | Table]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from twingap.opt.errors import InputError
 from twingap.opt.scenario import preset
-from twingap.opt.system import State, draw_system
+from twingap.opt.system import State, draw_system, with_state
 from twingap.rl.environment import make_env
 from twingap.rl.twin import TwinError, error_size, observe
 
@@ -76,7 +76,7 @@ def test_sizes_of_the_errors():
 def test_the_twin_stays_a_valid_snapshot(seed, sigma, heads, delegates):
     system, state, normals = drawn(seed=seed, heads_per_ap=(1, heads), delegates=(2, delegates), aps=3, capacity=(2, 3))
     seen, cycles = observe(system, state, normals, TwinError.of(sigma))
-    twin = system.snapshot(seen, cycles=cycles)
+    twin = with_state(system.snapshot(state), seen, cycles)
     local, global_ = twin.local, twin.global_
     for positive in (local.cycles, local.cpu_max_hz, local.sinr_uplink, local.sinr_peer, global_.block_bits):
         assert np.all(np.isfinite(positive) & (positive > 0.0))
