@@ -274,6 +274,13 @@ def tune(
     updates: Annotated[int | None, typer.Option(help="Updates of a training run; the learner's number without it.")] = None,
     num_envs: Annotated[int | None, typer.Option(help="Environments; the learner's number without it.")] = None,
     looks: Annotated[int, typer.Option(help="Measurements per run, each a chance to prune it.")] = 8,
+    vary: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Vary only this setting of the space; may be repeated.")
+    ] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Setting that all runs have; may be repeated.")
+    ] = None,
+    fresh_seeds: Annotated[int, typer.Option(help="Systems that the best settings and the defaults are compared on.")] = 3,
     workers: Annotated[int, typer.Option(help="Trials at a time, each in a process with one thread.")] = 1,
     study_name: Annotated[str | None, typer.Option("--study", help="Name in the storage.", show_default="NAME")] = None,
     heartbeat: Annotated[float, typer.Option(help="Databases: seconds between signs of life of a worker.")] = 10.0,
@@ -282,13 +289,14 @@ def tune(
 ) -> None:
     """Tune a learner on its gap to the certified bound with Optuna; started again, or twice at once, it goes on with what is
     missing. Exit 1 when no trial is complete."""
-    from .tuning_command import print_space, run_tuning
+    from .tuning_command import given_settings, print_space, run_tuning
 
     if space:
         print_space(name)
         return
     values = {"learner": name, "preset": preset, "sigma": sigma, "seeds": seeds, "episodes": episodes, "length": length}
-    values |= {"updates": updates, "num_envs": num_envs, "looks": looks}
+    values |= {"updates": updates, "num_envs": num_envs, "looks": looks, "vary": vary or (), "fresh_seeds": fresh_seeds}
+    values["fixed"] = given_settings(given or [])
     directory = Path("results", f"tune-{name}") if output is None else output
     if not run_tuning(values, trials, storage, directory, study_name, workers, heartbeat, compare):
         raise typer.Exit(NEGATIVE)

@@ -9,10 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import typer
+import yaml
 
 from ..opt.errors import InputError
 from ..rl.search_space import at_path
 from .config import checked
+
+
+def given_settings(options: list[str]) -> dict[str, Any]:
+    """Settings by path from PATH=VALUE, values as in YAML. InputError."""
+    settings: dict[str, Any] = {}
+    for option in options:
+        path, sign, value = option.partition("=")
+        if not (path and sign):
+            raise InputError(f"is {option!r}; it must be PATH=VALUE, as in workers=1", field="--set")
+        try:
+            settings[path] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"is {option!r}, whose value is not readable YAML", field="--set") from None
+    return settings
 
 
 def print_space(name: str) -> None:

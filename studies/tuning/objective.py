@@ -52,16 +52,16 @@ class Look:
 
 
 def looks(
-    bench: Bench, changes: Mapping[str, Any], name: str, every: int, updated: Callable[[], None] = lambda: None
+    bench: Bench, parameters: Mapping[str, Any], name: str, every: int, updated: Callable[[], None] = lambda: None
 ) -> Iterator[Look]:
     """Train on all seeds side by side and look at them after every ``every`` updates, and at the end.
 
-    changes: fields of the learner's settings. All configurations meet the same systems, training epochs, draws and frozen
-    epochs (common random numbers), so their gaps differ by what the settings do. updated: called after every update.
+    parameters: values of the learner's settings by path. All configurations meet the same systems, training epochs, draws and
+    frozen epochs (common random numbers), so their gaps differ by what the settings do. updated: called after every update.
     """
     config = bench.config
     assert config.num_envs is not None
-    settings = config.settings(dict(changes))
+    settings = config.settings(parameters)
     trainers = [
         make_trainer(config.learner, training_environment(each, config.sigma, config.num_envs), each.seed, settings)
         for each in bench.epochs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -18,7 +18,7 @@ from .slots import ERROR
 @dataclass(frozen=True, eq=False)
 class TrialRow:
     """One finished trial. slot: its place among the N; number: Optuna's; state: complete, pruned or failed; gap: after the last
-    update (of a pruned trial: when it was stopped); gaps: at every look."""
+    update (of a pruned trial: when it was stopped); gaps: at every look; cpu_seconds: of its worker, looks included."""
 
     slot: int
     number: int
@@ -28,27 +28,34 @@ class TrialRow:
     gaps: tuple[float, ...]
     parameters: Mapping[str, float]
     error: str = ""
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Check:
-    """The tuned settings against the defaults on fresh seeds: gaps with intervals, and on how many seeds tuned was better."""
+    """The tuned settings against the defaults on fresh seeds: gaps and their paired difference (tuned minus default, episode by
+    episode) as interquartile means with intervals, and on how many seeds tuned was better."""
 
     tuned: tuple[float, float, float]
     default: tuple[float, float, float]
+    difference: tuple[float, float, float]
     better: int
     seeds: tuple[int, ...]
 
     @property
     def verdict(self) -> str:
-        """In words; better only where no seed says otherwise and the intervals do not meet."""
-        tuned, default = (
-            f"{100 * gap:.2f} % [{100 * low:.2f}, {100 * high:.2f}]" for gap, low, high in (self.tuned, self.default)
+        """In words; better only where no seed says otherwise and the interval of the paired difference lies below zero."""
+        tuned, default, difference = (
+            f"{100 * gap:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+            for gap, low, high in (self.tuned, self.default, self.difference)
         )
-        numbers = f"gap {tuned} against {default}, better on {self.better} of {len(self.seeds)} fresh seeds"
-        if self.tuned[2] < self.default[1] and self.better == len(self.seeds):
+        numbers = (
+            f"gap {tuned} against {default}, paired difference {difference}, "
+            f"better on {self.better} of {len(self.seeds)} fresh seeds"
+        )
+        if self.difference[2] < 0.0 and self.better == len(self.seeds):
             return f"the tuned settings beat the defaults: {numbers}"
-        if self.tuned[0] < self.default[0]:
+        if self.difference[0] < 0.0:
             return f"the tuned settings look better than the defaults, but that is not certain: {numbers}"
         return f"the tuned settings do not beat the defaults: {numbers}"
 
@@ -76,6 +83,7 @@ class Tuning:
         return pd.DataFrame(
             [
                 {"trial": row.slot, "number": row.number, "state": row.state, "gap": row.gap, "updates": row.updates}
+                | {"cpu_seconds": row.cpu_seconds}
                 | dict(row.parameters)
                 | {"error": row.error}
                 for row in self.trials
@@ -89,13 +97,14 @@ class Tuning:
         if best is None:
             raise ValueError("no trial is complete")
         run = {"learner": config.learner, "updates": config.updates, "num_envs": config.num_envs}
+        settings = nested({**config.fixed, **best.parameters})
         seeds = [*config.tuning_seeds, *(self.check.seeds if self.check else ())]
         content = {
             "preset": config.preset,
             "sigma": [config.sigma],
             "policies": [config.learner, f"{config.learner}_tuned"],
             "training": {"updates": config.updates, "num_envs": config.num_envs},
-            "learners": {f"{config.learner}_tuned": run | {"settings": nested(best.parameters), "tuned_on": seeds}},
+            "learners": {f"{config.learner}_tuned": run | {"settings": settings, "tuned_on": seeds}},
         }
         lines = [f"{self.command or 'twingap tune'}", f"trial {best.slot}, gap {best.gap:.6f} on the tuning epochs"]
         lines += [self.check.verdict] if self.check else ["these are the defaults"] if best.slot == 0 else []
@@ -115,14 +124,16 @@ def row_of(slot: int, trial: FrozenTrial) -> TrialRow:
         gaps=reported,
         parameters=trial.params,
         error=trial.user_attrs.get(ERROR, ""),
+        cpu_seconds=trial.user_attrs.get("cpu_seconds"),
     )
 
 
 def check_to_json(check: Check) -> dict[str, Any]:
     """Plain data for the storage."""
-    return {"tuned": check.tuned, "default": check.default, "better": check.better, "seeds": check.seeds}
+    return asdict(check)
 
 
 def check_from_json(content: Mapping[str, Any]) -> Check:
     """From plain data."""
-    return Check(tuple(content["tuned"]), tuple(content["default"]), content["better"], tuple(content["seeds"]))
+    difference = tuple(content["difference"])
+    return Check(tuple(content["tuned"]), tuple(content["default"]), difference, content["better"], tuple(content["seeds"]))

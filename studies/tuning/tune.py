@@ -12,20 +12,23 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import optuna
+import pandas as pd
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from rich.console import Console
 from rich.progress import Progress as Bars
 
+from ...opt.arrays import Floats
 from ...opt.errors import InputError
 from ...opt.files import write_atomically
-from ...rl.search_space import at_path, nested
 from ..cells import code_version
-from ..gap_table import episode_table, gap_table, seed_gaps
+from ..gap_statistics import interquartile_mean, paired_replicates, percentile_interval
+from ..gap_table import BOOTSTRAP_SEED, episode_table
 from ..machine import installed_version
 from ..workers import one_thread_each, without_main
-from .config import TuneConfig, tunable
+from .config import TuneConfig
 from .objective import Bench, Look, looks, make_bench
 from .results import Check, Tuning, check_from_json, check_to_json, row_of
 from .slots import SLOT, Slots
@@ -94,8 +97,7 @@ def open_slots(config: TuneConfig, trials: int, url: str, name: str, heartbeat: 
     except DuplicatedStudyError:
         study = optuna.load_study(storage=storage.optuna, study_name=name)
     study.pruner = pruner(config.looks)
-    entry = tunable(config.learner)
-    ours = config.model_dump() | {"code": code_version(), "optuna": installed_version("optuna")}
+    ours = config.model_dump(mode="json") | {"code": code_version(), "optuna": installed_version("optuna")}
     if CONFIG not in study.user_attrs:
         if study.get_trials(deepcopy=False):
             raise InputError(f"{name!r} is a study of somebody else; give another --study", source=url, field="--study")
@@ -104,8 +106,7 @@ def open_slots(config: TuneConfig, trials: int, url: str, name: str, heartbeat: 
         if ours.get(key) != held:
             problem = f"is {ours.get(key)!r}, but study {name!r} has {held!r}; give another --study or --storage"
             raise InputError(problem, source=url, field=key)
-    defaults = entry.settings.from_json({}).to_json()
-    slots = Slots(study, storage, entry.space, trials, {path: at_path(defaults, path) for path in entry.space})
+    slots = Slots(study, storage, config.space, trials, config.defaults)
     if slots.highest() > trials:
         problem = f"is {trials}, but study {name!r} has {slots.highest()} trials already; give at least as many"
         raise InputError(problem, source=url, field="--trials")
@@ -205,6 +206,20 @@ def _certified(config: TuneConfig, seeds: tuple[int, ...], console: Console) -> 
         return make_bench(config, seeds, lambda done, total: bars.update(task, completed=done, total=total))
 
 
+def paired_check(episodes: pd.DataFrame, seeds: tuple[int, ...]) -> Check:
+    """From the episode gaps of the policies ``tuned`` and ``default`` (one part) on the same episodes."""
+    strata: list[Floats] = []
+    for _, of_seed in episodes.groupby("seed"):
+        gaps = of_seed.pivot(index="episode", columns="policy", values="gap")
+        tuned, default = gaps["tuned"].to_numpy(), gaps["default"].to_numpy()
+        strata.append(np.stack([tuned, default, tuned - default]))
+    means = interquartile_mean(np.concatenate(strata, axis=-1))
+    drawn = paired_replicates(strata, np.random.default_rng(BOOTSTRAP_SEED))
+    tuned, default, difference = ((float(mean), *percentile_interval(each)) for mean, each in zip(means, drawn, strict=True))
+    better = sum(bool(interquartile_mean(stratum[0]) < interquartile_mean(stratum[1])) for stratum in strata)
+    return Check(tuned, default, difference, better, seeds)
+
+
 def _check(found: Tuning, study: optuna.Study, console: Console) -> Check:
     """The best trial's settings against the defaults on seeds that neither has met. Kept in the storage for the next start."""
     config, best = found.config, found.best
@@ -216,19 +231,11 @@ def _check(found: Tuning, study: optuna.Study, console: Console) -> Check:
     bench = _certified(config, config.check_seeds, console)
     last: dict[str, Look] = {}
     with Bars(console=console, disable=not console.is_terminal) as bars:
-        for name, changes in (("tuned", nested(best.parameters)), ("default", {})):
+        for name, changes in (("tuned", best.parameters), ("default", {})):
             task = bars.add_task(f"fresh seeds, {name}", total=config.updates * len(config.check_seeds))
             for look in looks(bench, changes, name, config.updates, lambda task=task: bars.advance(task)):
                 last[name] = look
     episodes = episode_table([each for look in last.values() for each in look.measured])
-    table = gap_table(episodes).query("part == 'sum'").set_index("policy")
-    dots = seed_gaps(episodes).query("part == 'sum'").pivot(index="seed", columns="policy", values="gap")
-
-    def interval(name: str) -> tuple[float, float, float]:
-        row = table.loc[name]
-        return float(row["gap"]), float(row["gap_low"]), float(row["gap_high"])
-
-    better = int((dots["tuned"].to_numpy() < dots["default"].to_numpy()).sum())
-    check = Check(interval("tuned"), interval("default"), better, config.check_seeds)
+    check = paired_check(episodes.query("part == 'sum'"), config.check_seeds)
     study.set_user_attr(CHECK, check_to_json(check) | {SLOT: best.slot})
     return check

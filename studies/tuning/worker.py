@@ -14,8 +14,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import Trial, TrialState
 
 from ...opt.errors import InputError
-from ...rl.search_space import SearchSpace, nested
-from .config import tunable
+from ...rl.search_space import SearchSpace
 from .objective import Bench, look_interval, looks
 from .slots import ERROR, SLOT, Slots, is_finished
 from .storage import Storage
@@ -44,7 +43,7 @@ def sampler(slot: int) -> TPESampler:
 
 def work(slots: Slots, storage: Storage, bench: Bench) -> None:
     """Until every slot is finished, by whomever."""
-    space = tunable(bench.config.learner).space
+    space = bench.config.space
     while True:
         with slots.taken() as trial:
             if trial is not None:
@@ -76,14 +75,15 @@ def run_trial(study: optuna.Study, storage: Storage, bench: Bench, trial: Trial,
 
 def measure(bench: Bench, trial: Trial, space: SearchSpace) -> tuple[TrialState, float | None]:
     """Draw the trial's parameters, train, report; the gap after the last update, or PRUNED."""
-    changes = nested(suggest(trial, space))
-    gap = math.nan
-    for n, look in enumerate(looks(bench, changes, f"tune-{trial.number}", look_interval(bench.config))):
+    parameters = suggest(trial, space)
+    gap, started = math.nan, time.process_time()
+    for n, look in enumerate(looks(bench, parameters, f"tune-{trial.number}", look_interval(bench.config))):
         gap = look.gap
         if not math.isfinite(gap):
             raise ArithmeticError(f"the gap after {look.updates} updates is {gap}")
         trial.report(gap, n)
         trial.set_user_attr("updates", look.updates)
+        trial.set_user_attr("cpu_seconds", round(time.process_time() - started, 2))
         if look.updates != bench.config.updates and trial.should_prune():
             return TrialState.PRUNED, None
     return TrialState.COMPLETE, gap

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import optuna
+import pandas as pd
 import pytest
 import yaml
 from optuna.trial import TrialState
@@ -29,8 +31,9 @@ from twingap.studies.tuning.config import TuneConfig, tunable
 from twingap.studies.tuning.objective import make_bench
 from twingap.studies.tuning.results import Check, Tuning, row_of
 from twingap.studies.tuning.slots import SLOT
-from twingap.studies.tuning.tune import open_slots, write_tuning
+from twingap.studies.tuning.tune import open_slots, paired_check, write_tuning
 from twingap.studies.tuning.worker import work
+from twingap.studies.tuning_command import given_settings
 
 CONFIG = TuneConfig(learner="mappo", preset="tiny", seeds=2, episodes=2, length=2, updates=4, num_envs=4, looks=2).complete()
 TINY = ("--preset", "tiny", "--seeds", 2, "--episodes", 2, "--length", 2, "--num-envs", 4, "--looks", 2)
@@ -160,7 +163,8 @@ def test_hopeless_trials_are_pruned_while_they_train(tmp_path, bench):
 def test_the_best_file_is_accepted_and_its_seeds_are_refused(tmp_path, bench):
     slots = worked(str(tmp_path / "study.log"), bench)
     rows = [row_of(slot, trial) for slot, trial in slots.finished().items()]
-    found = Tuning(CONFIG, rows, "study.log", check=Check((0.1, 0.1, 0.1), (0.2, 0.2, 0.2), 2, CONFIG.check_seeds))
+    check = Check((0.1, 0.1, 0.1), (0.2, 0.2, 0.2), (-0.1, -0.1, -0.1), 3, CONFIG.check_seeds)
+    found = Tuning(CONFIG, rows, "study.log", check=check)
     assert found.best.gap == min(row.gap for row in rows)
     write_tuning(found, tmp_path)
     config = read_config(GapConfig, tmp_path / "best.yaml")
@@ -191,16 +195,74 @@ def test_training_takes_the_best_file_and_refuses_its_seeds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tuned", "default", "better", "said"),
+    ("difference", "better", "said"),
     [
-        ((0.10, 0.09, 0.11), (0.20, 0.19, 0.21), 2, "beat the defaults"),
-        ((0.10, 0.09, 0.11), (0.20, 0.19, 0.21), 1, "not certain"),
-        ((0.19, 0.15, 0.22), (0.20, 0.19, 0.21), 2, "not certain"),
-        ((0.20, 0.19, 0.21), (0.20, 0.19, 0.21), 0, "do not beat"),
+        ((-0.10, -0.11, -0.09), 2, "beat the defaults"),
+        ((-0.10, -0.11, -0.09), 1, "not certain"),
+        ((-0.01, -0.05, 0.03), 2, "not certain"),
+        ((0.0, -0.01, 0.01), 0, "do not beat"),
     ],
 )
-def test_better_is_said_only_where_it_was_measured(tuned, default, better, said):
-    assert said in Check(tuned, default, better, (1, 2)).verdict
+def test_better_is_said_only_where_it_was_measured(difference, better, said):
+    assert said in Check((0.1, 0.0, 0.2), (0.2, 0.1, 0.3), difference, better, (1, 2)).verdict
+
+
+def test_the_check_pairs_the_same_episodes():
+    """Tuned is better by 0.01 in every episode, though episodes differ by ten times as much, in whatever order rows come."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"seed": seed, "episode": episode, "policy": policy, "gap": gap + extra}
+        for seed in (5, 6)
+        for episode, gap in enumerate(rng.uniform(0.1, 0.2, size=8))
+        for policy, extra in (("tuned", 0.01 if seed == 6 else -0.03), ("default", 0.0))
+    ]
+    episodes = pd.DataFrame(rows).sample(frac=1.0, random_state=1)
+    check = paired_check(episodes, (5, 6))
+    # Middle half of eight times -0.03 and eight times 0.01.
+    assert check.difference[0] == pytest.approx(-0.01)
+    assert check.difference[1:] == pytest.approx((-0.01, -0.01))
+    assert check.better == 1
+    default = episodes.query("policy == 'default'")["gap"].sort_values().to_numpy()
+    assert check.default[0] == pytest.approx(default[4:12].mean())
+    assert check.default[1] < check.default[0] < check.default[2]
+
+
+def test_only_what_is_named_is_varied_and_what_is_set_holds_for_all(tmp_path):
+    config = CONFIG.model_copy(update={"vary": ("local.learning_rate", "local.clip"), "fixed": {"local.hidden": 16}})
+    config = TuneConfig.model_validate(config.model_dump()).complete()
+    assert list(config.space) == ["local.learning_rate", "local.clip"]
+    settings = config.settings({"local.learning_rate": 0.001})
+    assert settings == {"local": {"hidden": 16, "learning_rate": 0.001}, "updates": 4}
+    slots, _ = opened(str(tmp_path / "study.log"), trials=1, config=config)
+    slots.repair()
+    assert slots.study.get_trials()[0].system_attrs["fixed_params"].keys() == config.space.keys()
+    with pytest.raises(InputError, match=r"vary: is \['local.learning_rate'\], but"):
+        opened(str(tmp_path / "study.log"), config=config.model_copy(update={"vary": ("local.learning_rate",)}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"vary": ("hidden",)}, "vary: names 'hidden'; it must be of local.hidden"),
+        ({"fixed": {"local.hidden": 16}}, "fixed: names 'local.hidden', which is varied"),
+        ({"fixed": {"updates": 5}}, "fixed: names 'updates'"),
+        ({"vary": ("local.clip",), "fixed": {"local": {"hidden": 16}}}, "fixed.local: is a mapping"),
+        ({"vary": ("local.clip",), "fixed": {"local.hidden": 0}}, "settings.local.hidden"),
+        ({"vary": ("local.clip",), "fixed": {"workers": 1}}, "settings.workers"),
+    ],
+)
+def test_what_cannot_be_varied_or_set_is_named(changes, said):
+    with pytest.raises(InputError) as raised:
+        TuneConfig(learner="mappo", **changes).complete()
+    assert said in str(raised.value)
+
+
+def test_settings_on_the_command_line_are_yaml():
+    found = given_settings(["workers=1", "local.entropy.x=0.5", "order=free", "team=false"])
+    assert found == {"workers": 1, "local.entropy.x": 0.5, "order": "free", "team": False}
+    for bad in ("workers", "=1", "a=[1"):
+        with pytest.raises(InputError, match="--set"):
+            given_settings([bad])
 
 
 def test_another_question_in_the_same_study_is_refused(url):
