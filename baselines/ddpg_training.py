@@ -23,21 +23,27 @@ def make_players(calibration: Mapping[str, Features], settings: DdpgSettings) ->
     assert isinstance(committees, CommitteeFeatures)
     noise = noise_of(settings)
     numbers = DdpgNumbers(**{name: getattr(settings, name) for name in DdpgNumbers.__dataclass_fields__})
-    local, global_ = local_actor(heads, settings.hidden), global_actor(committees, settings.hidden)
+    hidden = settings.hidden
+    # As in MAPPO and DDQN: managers share a context, APs do not.
+    local, global_ = local_actor(heads, hidden), global_actor(committees, hidden, context="team")
+    critics = (
+        LocalActionValue(copy.deepcopy(local), hidden, noise),
+        GlobalActionValue(global_actor(committees, hidden), hidden, noise),
+    )
     return {
-        LOCAL: DeterministicPolicyGradient(
-            Deterministic(local), LocalActionValue(copy.deepcopy(local), settings.hidden, noise), noise, numbers
-        ),
-        GLOBAL: DeterministicPolicyGradient(
-            Deterministic(global_), GlobalActionValue(copy.deepcopy(global_), settings.hidden, noise), noise, numbers
-        ),
+        LOCAL: DeterministicPolicyGradient(Deterministic(local), critics[0], noise, numbers),
+        GLOBAL: DeterministicPolicyGradient(Deterministic(global_), critics[1], noise, numbers),
     }
 
 
 def noise_of(settings: DdpgSettings) -> dict[str, Noise]:
     """By action head; relaxed choices stay from 0 to 1."""
     return {
-        name: Noise(start, settings.noise_end[name], *((0.0, 1.0) if name in CHOICES else ()))
+        name: Noise(
+            settings.exploration * start,
+            settings.exploration * settings.noise_end[name],
+            *((0.0, 1.0) if name in CHOICES else ()),
+        )
         for name, start in settings.noise_start.items()
     }
 

@@ -17,46 +17,13 @@ from ..rl.actions import Action
 from ..rl.distributions import Latents
 from ..rl.environment import Environment
 from ..rl.features import CommitteeFeatures, HeadFeatures
-from ..rl.learners import LearnerSettings, TrainerState, UpdateRecord
+from ..rl.learners import TrainerState, UpdateRecord
 from ..rl.observation import Observation
 from ..rl.saved_tensors import below
 from ..rl.threads import one_thread
 from .game import GLOBAL, LOCAL, TEAMS, Features, Game, TwinGame, action_of, as_tensor, features_of
+from .off_policy_settings import OffPolicySettings
 from .replay import Chosen, Experience, Replay, parts_of
-
-
-class OffPolicySettings(LearnerSettings, Protocol):
-    """What the loop reads of a learner's settings."""
-
-    @property
-    def rollout(self) -> int:
-        """Epochs per update."""
-        ...
-
-    @property
-    def warm_up(self) -> int:
-        """Stored steps before the first gradient step."""
-        ...
-
-    @property
-    def gradient_steps(self) -> int:
-        """Per update and team."""
-        ...
-
-    @property
-    def batch_steps(self) -> int:
-        """Stored steps per gradient step."""
-        ...
-
-    @property
-    def capacity(self) -> int:
-        """Of the replay [steps]."""
-        ...
-
-    @property
-    def discount(self) -> float:
-        """0: nothing that follows is stored."""
-        ...
 
 
 class Player(Protocol):

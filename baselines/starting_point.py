@@ -13,7 +13,7 @@ from torch import nn
 
 from ..rl.distributions import Hybrid, Latents
 from ..rl.features import CommitteeFeatures, HeadFeatures
-from ..rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS
+from ..rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, Context
 from ..rl.networks import GlobalActor, LocalActor
 from ..rl.teams import global_networks, local_networks
 
@@ -26,9 +26,9 @@ def local_actor(calibration: HeadFeatures, hidden: int) -> LocalActor:
     return local_networks(calibration, replace(LOCAL_DEFAULTS, hidden=hidden, context="own"))[0]
 
 
-def global_actor(calibration: CommitteeFeatures, hidden: int) -> GlobalActor:
-    """A fresh actor of the manager team on its own context, scales fitted on the calibration epochs."""
-    return global_networks(calibration, replace(GLOBAL_DEFAULTS, hidden=hidden, context="own"))[0]
+def global_actor(calibration: CommitteeFeatures, hidden: int, context: Context = "own") -> GlobalActor:
+    """A fresh actor of the manager team on this context, scales fitted on the calibration epochs."""
+    return global_networks(calibration, replace(GLOBAL_DEFAULTS, hidden=hidden, context=context))[0]
 
 
 @torch.no_grad()
