@@ -1,4 +1,4 @@
-"""How long the records of a large gap study take to become tables and a page: python benchmarks/records.py [cells].
+"""How long the records of a large gap study take to become tables and a page: python benchmarks/records.py [cells] [--profile].
 
 The records are made up (no cell runs); everything else is `twingap report`: five twin errors x seeds x nine policies, twenty
 episodes of ten epochs each. CPU time of this process, stage by stage.
@@ -69,7 +69,8 @@ def timed(name: str, run: Callable[[], object]) -> None:
 
 
 def main() -> None:
-    cells = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    before = time.process_time()
+    cells = int(next((each for each in sys.argv[1:] if not each.startswith("-")), 10_000))
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         count = made_up(cells, directory)
@@ -78,10 +79,12 @@ def main() -> None:
         timed("read records", lambda: read_outcome(Records(directory), read_study_file(directory).cells))
         timed("read records, statistics, tables", lambda: collect_study(directory))
         timed("all: read, statistics, tables, page", lambda: report_study(directory))
-        profile = cProfile.Profile()
-        profile.runcall(report_study, directory)
-        print("\nwhere the time goes (profiled, which slows it down):")
-        pstats.Stats(profile).sort_stats("cumulative").print_stats("twingap|wt|studies", 25)
+        print(f"and {before:.2f} s CPU to start Python and import")
+        if "--profile" in sys.argv:
+            profile = cProfile.Profile()
+            profile.runcall(report_study, directory)
+            print("\nwhere the time goes (profiled, which slows it down):")
+            pstats.Stats(profile).sort_stats("cumulative").print_stats("studies|twingap", 25)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ import numpy as np
 import pandas as pd
 
 from ..opt.arrays import Floats
-from .gap_statistics import interquartile_mean, paired_replicates, percentile_interval
-from .gap_table import BOOTSTRAP_SEED
+from .gap_statistics import interquartile_mean, percentile_interval
+from .gap_table import resampled_by_seed
 
 SHARES = ("slack", "twin", "own")
 TRUSTING, ORACLE = "certainty_equivalent", "oracle"
@@ -76,9 +76,10 @@ def _gaps_of(episodes: pd.DataFrame, row: str) -> pd.Series:
 def _table(split: pd.DataFrame, replicates: int, level: float) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for named, group in split.groupby(_ROW, sort=False):
-        strata = [of_seed[["gap", "slack", "twin"]].to_numpy().T for _, of_seed in group.groupby("seed")]
-        means = _with_own(interquartile_mean(np.concatenate(strata, axis=-1)))
-        drawn = _with_own(paired_replicates(strata, np.random.default_rng(BOOTSTRAP_SEED), replicates))
+        resampling, order = resampled_by_seed(group, replicates)
+        series = group[["gap", "slack", "twin"]].to_numpy()[order].T
+        means = _with_own(interquartile_mean(series))
+        drawn = _with_own(resampling.interquartile_means(series))
         row: dict[str, object] = dict(zip(_ROW, cast(tuple[str, float, str], named), strict=True))
         for name, mean, replicated in zip(("gap", *SHARES), means, drawn, strict=True):
             row[name] = float(mean)
@@ -96,11 +97,11 @@ def _with_own(means: Floats) -> Floats:
 
 def _missing(episodes: pd.DataFrame, gaps: Mapping[str, pd.Series]) -> tuple[str, ...]:
     """One line per baseline: missing altogether, or at which twin errors and seeds."""
-    wanted = list(dict.fromkeys(zip(episodes["sigma"], episodes["seed"], strict=True)))
+    runs = episodes[["sigma", "seed"]].drop_duplicates()
+    wanted = list(zip(runs["sigma"].tolist(), runs["seed"].tolist(), strict=True))
     lines: list[str] = []
     for name, known in gaps.items():
-        index = known.index
-        there = set(zip(index.get_level_values("sigma"), index.get_level_values("seed"), strict=True))
+        there = set(known.index.droplevel(["part", "episode"]).unique())
         absent = [f"sigma {sigma:g}, seed {seed}" for sigma, seed in wanted if (sigma, seed) not in there]
         if not there:
             lines.append(f"{name} is not among the policies measured")

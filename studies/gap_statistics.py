@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..opt.arrays import Floats
+from .resampling import Resampling
 
 # An episode whose whole optimum is below this is measured against it instead: no division by zero.
 SMALLEST_OPTIMUM = 1e-9
@@ -47,18 +48,17 @@ def interquartile_mean(values: ArrayLike) -> Floats:
     return np.where(np.isnan(ordered[..., -1]), np.nan, middle)
 
 
-def paired_replicates(strata: Sequence[ArrayLike], rng: np.random.Generator, replicates: int = 2000) -> Floats:
-    """Interquartile means of bootstrap replicates, resampled inside each stratum; [..., replicate].
-
-    strata: one array [..., episode] per seed. Leading axes are series over the same episodes: a replicate draws the same
-    episodes for all of them, so that their means can be compared replicate by replicate.
-    """
-    drawn: list[Floats] = []
-    for stratum in strata:
-        values = np.asarray(stratum, dtype=np.float64)
-        episodes = values.shape[-1]
-        drawn.append(values[..., rng.integers(0, episodes, size=(replicates, episodes))])
-    return interquartile_mean(np.concatenate(drawn, axis=-1))
+def grouped_interquartile_means(values: ArrayLike, groups: ArrayLike) -> Floats:
+    """Interquartile mean of the values of every group; groups: numbers 0, 1, ... without gaps, result [group]."""
+    numbers = np.asarray(groups)
+    ordered = np.asarray(values, dtype=np.float64)[np.argsort(numbers, kind="stable")]
+    sizes = np.bincount(numbers)
+    starts = np.cumsum(sizes) - sizes
+    means = np.empty(len(sizes))
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        means[alike] = interquartile_mean(ordered[starts[alike, None] + np.arange(size)])
+    return means
 
 
 def percentile_interval(replicates: ArrayLike, level: float = 0.95) -> tuple[float, float]:
@@ -74,4 +74,6 @@ def stratified_bootstrap(
 
     strata: one 1-d array of episode gaps per seed.
     """
-    return percentile_interval(paired_replicates(strata, rng, replicates), level)
+    series = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
+    drawn = Resampling.stratified([len(each) for each in series], rng, replicates)
+    return percentile_interval(drawn.interquartile_means(np.concatenate(series)), level)

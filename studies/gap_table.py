@@ -9,9 +9,10 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from ..opt.arrays import Floats
+from ..opt.arrays import Floats, Integers
 from .frozen_epochs import Certificate
-from .gap_statistics import episode_gaps, interquartile_mean, stratified_bootstrap
+from .gap_statistics import episode_gaps, grouped_interquartile_means, interquartile_mean, percentile_interval
+from .resampling import Resampling, seeded_resampling
 from .scoring import Scores
 
 PARTS = ("sum", "local", "global")
@@ -31,26 +32,19 @@ class Measured:
 
 def episode_table(measured: Sequence[Measured]) -> pd.DataFrame:
     """One row per policy, sigma, seed, part and episode: mean utility, bound, incumbent [per epoch], both gaps, delay [s]."""
-    tables: list[pd.DataFrame] = []
-    for each in measured:
-        for part in PARTS:
-            bound, incumbent, utility = _part(each, part)
-            rows = {
-                "policy": each.policy,
-                "sigma": each.sigma,
-                "seed": each.seed,
-                "part": part,
-                "episode": np.arange(len(utility)),
-                "utility": utility.mean(axis=-1),
-                "bound": bound.mean(axis=-1),
-                "incumbent": incumbent.mean(axis=-1),
-                "gap": episode_gaps(bound, utility, incumbent),
-                "gap_to_incumbent": episode_gaps(incumbent, utility, incumbent),
-                "delay": _mean(_delay(each, part)),
-                "finished": _mean(_finished(each, part)),
-            }
-            tables.append(pd.DataFrame(rows))
-    return pd.concat(tables, ignore_index=True)
+    sizes = [len(each.scores.local_utility) for each in measured]
+    numbers = {part: _numbers(measured, part) for part in PARTS}
+    # Part after part so far; stably sorted by measurement, every measurement has its parts one after the other.
+    order = np.argsort(np.tile(np.repeat(np.arange(len(measured)), sizes), len(PARTS)), kind="stable")
+    of_measurement = np.repeat(np.arange(len(measured)), len(PARTS) * np.array(sizes))
+    named = {name: np.array([getattr(each, name) for each in measured]) for name in ("policy", "sigma", "seed")}
+    parts = np.repeat(np.array(PARTS), sum(sizes))
+    episodes = np.tile(np.concatenate([np.arange(size) for size in sizes]), len(PARTS))
+    columns: dict[str, object] = {name: given[of_measurement] for name, given in named.items()}
+    columns |= {"part": parts[order], "episode": episodes[order]}
+    for name in numbers[PARTS[0]]:
+        columns[name] = np.concatenate([numbers[part][name] for part in PARTS])[order]
+    return pd.DataFrame(columns)
 
 
 def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.95) -> pd.DataFrame:
@@ -64,8 +58,8 @@ def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.9
     rows: list[dict[str, object]] = []
     for named, group in episodes.groupby(["policy", "sigma", "part"], sort=False):
         policy, sigma, part = cast(tuple[str, float, str], named)
-        strata = [of_seed["gap"].to_numpy() for _, of_seed in group.groupby("seed")]
-        low, high = stratified_bootstrap(strata, np.random.default_rng(BOOTSTRAP_SEED), replicates, level)
+        resampling, order = resampled_by_seed(group, replicates)
+        low, high = percentile_interval(resampling.interquartile_means(group["gap"].to_numpy()[order]), level)
         rows.append(
             {
                 "policy": policy,
@@ -86,10 +80,38 @@ def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.9
     return pd.DataFrame(rows)
 
 
+def resampled_by_seed(group: pd.DataFrame, replicates: int) -> tuple[Resampling, Integers]:
+    """Replicates of a group of episodes that resample inside each seed, and the rows' order in which they count them.
+
+    Groups with the same seeds and episodes get the same replicates, so that what is computed on them stays paired.
+    """
+    seeds = group["seed"].to_numpy()
+    sizes = np.unique(seeds, return_counts=True)[1]
+    return seeded_resampling(tuple(sizes.tolist()), BOOTSTRAP_SEED, replicates), np.argsort(seeds, kind="stable")
+
+
 def seed_gaps(episodes: pd.DataFrame) -> pd.DataFrame:
     """Interquartile mean of the gap of each seed alone; the dots of the figures."""
-    grouped = episodes.groupby(["policy", "sigma", "part", "seed"], sort=False)["gap"]
-    return grouped.agg(lambda gaps: float(interquartile_mean(gaps))).reset_index()
+    names = ["policy", "sigma", "part", "seed"]
+    groups = episodes.groupby(names, sort=False).ngroup().to_numpy()
+    first = episodes.loc[~episodes[names].duplicated(), names].reset_index(drop=True)
+    return first.assign(gap=grouped_interquartile_means(episodes["gap"].to_numpy(), groups))
+
+
+def _numbers(measured: Sequence[Measured], part: str) -> dict[str, Floats]:
+    """The numbers of a part, each [episode of all measurements]."""
+    bound, incumbent, utility = (
+        np.concatenate(arrays) for arrays in zip(*(_part(each, part) for each in measured), strict=True)
+    )
+    return {
+        "utility": utility.mean(axis=-1),
+        "bound": bound.mean(axis=-1),
+        "incumbent": incumbent.mean(axis=-1),
+        "gap": episode_gaps(bound, utility, incumbent),
+        "gap_to_incumbent": episode_gaps(incumbent, utility, incumbent),
+        "delay": _mean(np.concatenate([_delay(each, part) for each in measured])),
+        "finished": _mean(np.concatenate([_finished(each, part) for each in measured])),
+    }
 
 
 def _part(each: Measured, part: str) -> tuple[Floats, Floats, Floats]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +46,28 @@ def read_outcome(records: Records, cells: Sequence[dict[str, Any]]) -> Outcome:
     """The outcome of cells given by key, title and settings. Raises InputError when a file is damaged."""
     done: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    for cell in cells:
-        record = records.record(cell["key"])
-        if record is not None:
-            done.append(record)
-            continue
-        failure = records.failure(cell["key"])
-        if failure is None:
-            failure = {"reason": "not_run", "error": "not run, or it needs a cell that failed", "seconds": math.nan}
-        row = {name: failure[name] for name in ("reason", "error", "seconds")}
-        row["error"] = row["error"].strip().splitlines()[-1]
-        failures.append({"title": cell["title"], "settings": cell["settings"], **row})
+    with _uncollected():
+        for cell in cells:
+            record = records.record(cell["key"])
+            if record is not None:
+                done.append(record)
+                continue
+            failure = records.failure(cell["key"])
+            if failure is None:
+                failure = {"reason": "not_run", "error": "not run, or it needs a cell that failed", "seconds": math.nan}
+            row = {name: failure[name] for name in ("reason", "error", "seconds")}
+            row["error"] = row["error"].strip().splitlines()[-1]
+            failures.append({"title": cell["title"], "settings": cell["settings"], **row})
     return Outcome(tuple(done), tuple(failures))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Millions of numbers hold no cycles; looking for some among them again and again takes longer than reading them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from ..opt.errors import InputError
 from ..opt.files import leftovers, write_atomically
 from .cells import Cell
@@ -138,7 +140,16 @@ def _read(path: Path, key: str) -> dict[str, Any] | None:
     seal, _, rest = data.partition(b"\n")
     if seal + b"\n" != _seal(rest):
         raise InputError("is damaged: it is not as it was written; remove it and run the study again", source=str(path))
-    content = json.loads(data)
+    content = _parsed(data)
     if content.get("format") != FORMAT or content.get("key") != key:
         raise InputError("is not the record that its name says; remove it and run the study again", source=str(path))
     return content
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    """JSON as Python's own parser reads it, several times faster; numbers are the same to the last bit."""
+    try:
+        return from_json(data)
+    except ValueError:
+        # Half of a surrogate pair, as an error text may quote it.
+        return json.loads(data)

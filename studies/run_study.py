@@ -18,6 +18,7 @@ from ..opt.files import write_atomically
 from .agenda import Agenda
 from .cluster import Cluster
 from .config import StudyConfig, checked, read_config
+from .csv_text import csv_text
 from .outcome import Outcome, read_outcome
 from .progress import Progress, progress_on
 from .records import Records
@@ -129,7 +130,7 @@ def collect_study(directory: Path) -> Findings:
 
 def _write_tables(directory: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     for stem, table in tables.items():
-        write_atomically(directory / f"{stem}.csv", table.to_csv(index=False))
+        write_atomically(directory / f"{stem}.csv", csv_text(table))
 
 
 def report_study(directory: str | Path) -> Findings:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from ..gap_table import PARTS, seed_gaps
-from .style import label, look
+from .style import label, look, merged
 
 # The certificates' own relative gap: nothing below it can be told from optimal, so axes start there. Percent.
 FLOOR = 0.01
@@ -40,7 +40,8 @@ def gap_by_error(episodes: pd.DataFrame, table: pd.DataFrame) -> Figure:
             panel.plot(x, _percent(rows["gap"]), label=label(policy), markersize=5, linewidth=1.4, **style)
             seeds = dots[(dots["policy"] == policy) & (dots["part"] == part)]
             x = seeds["sigma"] + dodge[n]
-            panel.plot(x, _percent(seeds["gap"]), ".", color=style["color"], markersize=3, alpha=0.7)
+            spots = {"color": style["color"], "markersize": 3, "alpha": 0.7, "rasterized": merged(len(dots))}
+            panel.plot(x, _percent(seeds["gap"]), ".", **spots)
         panel.set_title(TITLES[part])
         panel.set_xticks(sigmas, [f"{100 * sigma:g} %" for sigma in sigmas])
         panel.set_xlabel("twin error σ")
@@ -67,13 +68,15 @@ def gap_distribution(episodes: pd.DataFrame) -> Figure:
             colour = look(n)["color"]
             # A fixed pattern instead of random jitter: the same data give the same picture.
             spread = 0.26 * np.modf(np.arange(len(gaps)) * 0.618034)[0] - 0.38
-            panel.plot(gaps, n + spread, ".", color=colour, markersize=2.5, alpha=0.45, markeredgewidth=0)
+            strip = {"color": colour, "markersize": 2.5, "alpha": 0.45, "markeredgewidth": 0, "rasterized": merged(len(total))}
+            panel.plot(gaps, n + spread, ".", **strip)
             quarter, middle, three = np.quantile(gaps, [0.25, 0.5, 0.75])
             panel.plot([quarter, three], [n + 0.06, n + 0.06], color=colour, linewidth=4, alpha=0.55, solid_capstyle="butt")
             panel.plot([middle, middle], [n - 0.06, n + 0.18], color="black", linewidth=1)
             seeds = dots[(dots["policy"] == policy) & (dots["sigma"] == sigma)]
             height = np.full(len(seeds), n + 0.3)
-            panel.plot(_percent(seeds["gap"]), height, "o", color=colour, markersize=3.5, markeredgecolor="white")
+            spots = {"color": colour, "markersize": 3.5, "markeredgecolor": "white", "rasterized": merged(len(dots))}
+            panel.plot(_percent(seeds["gap"]), height, "o", **spots)
         panel.set_title(f"σ = {100 * sigma:g} %")
         panel.set_yticks(range(len(policies)), [label(policy) for policy in policies])
         panel.set_ylim(len(policies) - 0.4, -0.6)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from ...opt.errors import InputError
 from ...opt.files import write_atomically
 from ..machine import describe_machine
-from .style import as_png, as_svg, figure_style
+from .style import as_png, as_svg, figure_style, lay_out
 
 # Words longer than this may break into lines.
 LONG = 40
@@ -134,6 +134,7 @@ def write_page(page: Page, path: Path) -> None:
         for block in (block for section in page.sections for block in section.blocks):
             if isinstance(block, Picture):
                 figure = block.draw()
+                lay_out(figure)
                 drawn[block.name] = as_svg(figure)
                 write_atomically(path.with_name(f"{path.stem}-{block.name}.svg"), drawn[block.name])
                 write_atomically(path.with_name(f"{path.stem}-{block.name}.png"), as_png(figure))

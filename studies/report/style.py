@@ -26,6 +26,8 @@ NAMES = {
     "random": "random decisions",
     "everything_off": "everything off",
 }
+# Elements with which a browser draws and scrolls without pause.
+MARKS = 5000
 SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -48,6 +50,11 @@ def figure_style() -> Iterator[None]:
     """Draw and save figures inside."""
     with mpl.rc_context(SETTINGS):
         yield
+
+
+def merged(marks: int) -> bool:
+    """Whether so many marks of a figure become one picture inside its SVG and PDF; else each is an element of its own."""
+    return marks > MARKS
 
 
 def label(policy: str) -> str:
@@ -77,3 +84,9 @@ def as_png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
+
+
+def lay_out(figure: Figure) -> None:
+    """Fix where everything stands, once for all formats."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
