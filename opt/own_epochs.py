@@ -78,7 +78,7 @@ def difference(one: Snapshot, other: Snapshot) -> tuple[str, str] | None:
 
 
 def state_of(epochs: Snapshot) -> State:
-    """The state in a batch of snapshots [...]; ``with_state(epochs, state_of(epochs))`` gives them back bit for bit."""
+    """The state in a batch of snapshots [...]; ``with_state`` on it gives them back, SINR up to rounding."""
     local, global_ = epochs.local, epochs.global_
     batch = epochs.batch_shape
 
@@ -108,7 +108,6 @@ def state_of(epochs: Snapshot) -> State:
         capacity=global_.capacity,
         cpu_delegate=global_.cpu_max_hz,
         sinr_db=np.log(sinr) / NEPER_PER_DB,
-        sinr=sinr,
         shapes=latent_shapes(heads, committees),
     )
 

@@ -96,24 +96,15 @@ def latent_shapes(heads: HeadLayout, committees: CommitteeLayout) -> dict[str, t
     }
 
 
-def with_state(snapshot: Snapshot, state: State, cycles: Floats | None = None) -> Snapshot:
-    """The snapshot with this state's numbers in it, and the heads' ``cycles`` [..., J] where given."""
-    sinr = split(state.sinr, state.shapes)
-    local = replace(
-        snapshot.local,
-        cycles=snapshot.local.cycles if cycles is None else cycles,
-        cpu_max_hz=state.cpu_head,
-        sinr_uplink=sinr["sinr_uplink_db"],
-        sinr_peer=sinr["sinr_peer_db"],
-    )
-    global_ = replace(
-        snapshot.global_,
-        block_bits=state.block_bits,
-        capacity=state.capacity,
-        cpu_max_hz=state.cpu_delegate,
-        sinr_access=sinr["sinr_access_db"],
-        sinr_peer=sinr["sinr_link_db"],
-    )
+def with_state(snapshot: Snapshot, state: State, cycles: Floats | None = None, *, same_sinr: bool = False) -> Snapshot:
+    """The snapshot with this state's numbers in it, and the heads' ``cycles`` [..., J] where given; ``same_sinr`` says that the
+    snapshot's SINR is the state's already (dB would not give it back to the last bit)."""
+    local = replace(snapshot.local, cpu_max_hz=state.cpu_head, cycles=snapshot.local.cycles if cycles is None else cycles)
+    global_ = replace(snapshot.global_, block_bits=state.block_bits, capacity=state.capacity, cpu_max_hz=state.cpu_delegate)
+    if not same_sinr:
+        sinr = split(linear(state.sinr_db), state.shapes)
+        local = replace(local, sinr_uplink=sinr["sinr_uplink_db"], sinr_peer=sinr["sinr_peer_db"])
+        global_ = replace(global_, sinr_access=sinr["sinr_access_db"], sinr_peer=sinr["sinr_link_db"])
     return replace(snapshot, local=local, global_=global_)
 
 

@@ -63,4 +63,4 @@ def believed(observation: Observation, error: TwinError) -> Snapshot:
         cpu_head=cpu(seen.cpu_head, system.mean_cpu_head, numbers.head_cpu_hz),
         cpu_delegate=cpu(seen.cpu_delegate, system.mean_cpu_delegate, numbers.delegate_cpu_hz),
     )
-    return with_state(observation.twin, state)
+    return with_state(observation.twin, state, same_sinr=noise == 0.0)

@@ -220,7 +220,7 @@ class Environment:
             return Observation(self._twin, state, self.encoding)
         normals = standard_normals((self.num_envs, error_size(self._system)), self._error_rng)
         seen, cycles = observe(self._system, state, normals, self.twin_error, self._truth.local.cycles)
-        self._twin = with_state(self._truth, seen, cycles)
+        self._twin = with_state(self._truth, seen, cycles, same_sinr=self.twin_error.sinr == 0.0)
         return Observation(self._twin, seen, self.encoding)
 
     def _decode(self, answer: Action | Decision) -> Decoded:
