@@ -61,6 +61,17 @@ def grouped_interquartile_means(values: ArrayLike, groups: ArrayLike) -> Floats:
     return means
 
 
+def paired_replicates(strata: Sequence[ArrayLike], rng: np.random.Generator, replicates: int = 2000) -> Floats:
+    """Interquartile means of bootstrap replicates, resampled inside each stratum; [..., replicate].
+
+    strata: one array [..., episode] per seed. Leading axes are series over the same episodes: a replicate draws the same
+    episodes for all of them, so that their means can be compared replicate by replicate.
+    """
+    series = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
+    drawn = Resampling.stratified([each.shape[-1] for each in series], rng, replicates)
+    return drawn.interquartile_means(np.concatenate(series, axis=-1))
+
+
 def percentile_interval(replicates: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """The (1 - level)/2 and (1 + level)/2 quantiles (linear interpolation) of bootstrap replicates [replicate]."""
     low, high = np.quantile(np.asarray(replicates, dtype=np.float64), [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
@@ -74,6 +85,4 @@ def stratified_bootstrap(
 
     strata: one 1-d array of episode gaps per seed.
     """
-    series = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
-    drawn = Resampling.stratified([len(each) for each in series], rng, replicates)
-    return percentile_interval(drawn.interquartile_means(np.concatenate(series)), level)
+    return percentile_interval(paired_replicates(strata, rng, replicates), level)
