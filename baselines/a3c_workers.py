@@ -25,7 +25,7 @@ import torch
 
 from ..opt.arrays import Floats
 from ..opt.scenario import Scenario
-from ..rl.decoding import Decoding
+from ..rl.decoding import Rules
 from ..rl.environment import Environment, EnvironmentState
 from ..rl.threads import one_thread
 from ..rl.twin import TwinError
@@ -48,7 +48,7 @@ class WorkerPlan:
     env_seed: int
     num_envs: int
     horizon: int
-    decoding: Decoding
+    rules: Rules
     system_seed: int
     seed: int
     index: int
@@ -63,7 +63,7 @@ class WorkerPlan:
             env_seed=int(own[0]),
             num_envs=max(1, env.num_envs // workers),
             horizon=env.horizon,
-            decoding=env.decoding,
+            rules=env.rules,
             system_seed=env.system_seed,
             seed=int(own[1]),
             index=index,
@@ -77,7 +77,8 @@ class WorkerPlan:
             seed=self.env_seed,
             num_envs=self.num_envs,
             horizon=self.horizon,
-            decoding=self.decoding,
+            decoding=self.rules.decoding,
+            over_capacity=self.rules.over_capacity,
             system_seed=self.system_seed,
         )
         generator = torch.Generator().manual_seed(self.seed)

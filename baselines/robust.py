@@ -7,7 +7,7 @@ The decomposition solver plans on a twin whose readings are moved by six margins
 
 A phase waits for the worst of many noisy links, and the worst reading is worse than the worst link: hence margins in dB. A
 margin on peers scales the planned multicast time as well, so it also keeps plans off the edges of floor steps. CPU matters
-where a plan above the true capacity is void (``as_printed``); elsewhere it is cut.
+where a plan above the true capacity is void (``over_capacity``); elsewhere it is cut.
 
 Margins maximise the mean true utility (what the environment pays) over EPOCHS training epochs of the same system at the same
 twin error, drawn from the policy's own generator: never the epochs on which it is measured. They are found by pattern search:
@@ -135,7 +135,7 @@ def _moved(margins: Margins, name: str, by: float) -> Margins:
 
 
 def make(environment: Environment, rng: np.random.Generator) -> Robust:
-    """Fitted on training epochs from ``rng`` in the environment's system, at its twin error and by its decoding rule."""
+    """Fitted on training epochs from ``rng`` in the environment's system, at its twin error and by its rules."""
     if environment.twin_error.is_zero:
         return Robust()
     return fit(environment.training(int(rng.integers(2**31)), EPOCHS))

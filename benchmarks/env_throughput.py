@@ -55,7 +55,7 @@ def main(preset: str = "paper", environments: str = "64") -> None:
     shape = (env.num_envs, error_size(system))
     normals = standard_normals(shape, rng)
     state = system.state(normals[:, : system.latent_size])
-    decision = decode(action, twin, truth, "projection").decision
+    decision = decode(action, twin, truth).decision
     rows = env.num_envs * (len(system.heads.heads) + len(system.committees.delegates))
     total = milliseconds(lambda: env.step(action))
     print(f"{preset}, {env.num_envs} environments, {rows} agent rows")
@@ -65,7 +65,7 @@ def main(preset: str = "paper", environments: str = "64") -> None:
         ("state", lambda: system.state(normals[:, : system.latent_size])),
         ("observe", lambda: observe(system, state, normals, env.twin_error)),
         ("snapshots (truth and twin)", lambda: (system.snapshot(state), system.snapshot(state))),
-        ("check and decode", lambda: decode(check_action(action, truth), twin, truth, "projection")),
+        ("check and decode", lambda: decode(check_action(action, truth), twin, truth)),
         ("evaluate", lambda: evaluate(truth, decision).utility),
         ("features (only if asked for)", lambda: (env.encoding.local(state), env.encoding.global_(state))),
     ]

@@ -79,7 +79,7 @@ def describe_environment(env: Environment) -> dict[str, Any]:
         "seed": env.seed,
         "num_envs": env.num_envs,
         "horizon": env.horizon,
-        "decoding": env.decoding,
+        **asdict(env.rules),
         "system_seed": env.system_seed,
     }
     return json.loads(json.dumps(described))

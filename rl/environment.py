@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from ..opt.arrays import Booleans, Floats
 from ..opt.decision import Decision
 from ..opt.errors import InputError
-from ..opt.evaluation import FEASIBLE, Evaluation, check_shapes, evaluate
+from ..opt.evaluation import FEASIBLE, Evaluation, evaluate
 from ..opt.scenario import Scenario
 from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import State, System, draw_system, with_state
 from .actions import Action, check_action
-from .decoding import Decoded, Decoding, decode
+from .decoding import Decoded, Decoding, OverCapacity, Rules, decode
 from .dynamics import first_epoch, next_epoch
-from .execution import execute, in_batch
+from .execution import execute
 from .memory import keep_freed_memory
 from .normals import Normals, standard_normals, stream, stream_state
 from .observation import Encoding, Observation
@@ -38,8 +38,9 @@ class Step:
 
     observation: of the next epoch (of the next episode's first, where ``terminated``). reward_local, reward_global [E]: r_loc,
     r_glo of (25). reward_ap [E, K], reward_manager [E, I]: the agents' own parts, which sum to the team's. terminated [E]:
-    the episode's horizon was reached, which is its end and not a truncation: nothing follows, bootstrap with 0. truth,
-    decision, evaluation: what was true, what was executed and what the equations say about it.
+    the episode's horizon was reached, which is its end and not a truncation: nothing follows, bootstrap with 0. paid [E]:
+    False where (25) pays 0 because a constraint is broken. truth, decision, evaluation: what was true, what was executed and
+    what the equations say about it.
     """
 
     observation: Observation
@@ -48,6 +49,7 @@ class Step:
     reward_ap: Floats
     reward_manager: Floats
     terminated: Booleans
+    paid: Booleans
     truth: Snapshot
     decision: Decision
     evaluation: Evaluation
@@ -80,6 +82,7 @@ class Environment:
     num_envs : environments in the batch; part of what the seed stands for.
     horizon : epochs per episode, T of (26). All environments end together and start again at once (auto-reset).
     decoding : how actions become decisions, and whether what breaks a constraint is repaired or paid 0; see ``decoding``.
+    over_capacity : what happens to CPU above the true capacity (C2, C6); without it what the decoding says.
     system_seed : of what stays fixed over epochs, so that seeds of training and of evaluation meet the same system.
     """
 
@@ -92,20 +95,19 @@ class Environment:
         num_envs: int = 64,
         horizon: int = 32,
         decoding: Decoding = "projection",
+        over_capacity: OverCapacity | None = None,
         system_seed: int = 0,
     ) -> None:
         _check_count("seed", seed, 0)
         _check_count("system_seed", system_seed, 0)
         _check_count("num_envs", num_envs, 1)
         _check_count("horizon", horizon, 1)
-        if decoding not in get_args(Decoding):
-            raise InputError(f"is {decoding!r}; allowed: {', '.join(get_args(Decoding))}", field="decoding")
         self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
         self.twin_error = TwinError.of(sigma)
         self.seed = seed
         self.num_envs = num_envs
         self.horizon = horizon
-        self.decoding: Decoding = decoding
+        self.rules = Rules.of(decoding, over_capacity)
         self.system_seed = system_seed
         label = scenario if isinstance(scenario, str) else "scenario"
         self._system = self._make_system(f"{label}-{system_seed}")
@@ -120,13 +122,14 @@ class Environment:
         return self._system
 
     def training(self, seed: int, num_envs: int) -> Environment:
-        """Other epochs of the same system, under the same twin error and decoding: to fit a policy on, never to measure it."""
+        """Other epochs of the same system, under the same twin error and rules: to fit a policy on, never to measure it."""
         return Environment(
             self.scenario,
             sigma=self.twin_error,
             seed=seed,
             num_envs=num_envs,
-            decoding=self.decoding,
+            decoding=self.rules.decoding,
+            over_capacity=self.rules.over_capacity,
             system_seed=self.system_seed,
         )
 
@@ -154,9 +157,9 @@ class Environment:
         truth = self.truth
         decoded = self._decode(answer)
         evaluation = evaluate(truth, decoded.decision)
-        paid = np.ones(self.num_envs)
-        if self.decoding == "as_printed":
-            paid = np.where(decoded.claims_hold & (evaluation.violation <= FEASIBLE), 1.0, 0.0)
+        paid = np.ones(self.num_envs, dtype=np.bool_)
+        if self.rules.can_void:
+            paid = decoded.claims_hold & (evaluation.violation <= FEASIBLE)
         by_ap = truth.local.layout.sum_per_ap(evaluation.local.head_utility)
         self._epoch += 1
         over = self._epoch == self.horizon
@@ -171,6 +174,7 @@ class Environment:
             reward_ap=by_ap * paid[:, None],
             reward_manager=evaluation.global_.committee_utility * paid[:, None],
             terminated=np.full(self.num_envs, over),
+            paid=paid,
             truth=truth,
             decision=decoded.decision,
             evaluation=evaluation,
@@ -225,12 +229,9 @@ class Environment:
 
     def _decode(self, answer: Action | Decision) -> Decoded:
         if isinstance(answer, Action):
-            return decode(check_action(answer, self.truth), self._twin, self.truth, self.decoding)
+            return decode(check_action(answer, self.truth), self._twin, self.truth, self.rules)
         every = np.ones(self.num_envs, dtype=np.bool_)
-        if self.decoding == "as_printed":
-            check_shapes(self.truth, answer)
-            return Decoded(in_batch(answer, self.truth), every)
-        return Decoded(execute(answer, self.truth), every)
+        return Decoded(execute(answer, self.truth, self.rules), every)
 
 
 def make_env(
@@ -241,6 +242,7 @@ def make_env(
     *,
     horizon: int = 32,
     decoding: Decoding = "projection",
+    over_capacity: OverCapacity | None = None,
     system_seed: int = 0,
     **scenario_changes: object,
 ) -> Environment:
@@ -252,6 +254,7 @@ def make_env(
         num_envs=num_envs,
         horizon=horizon,
         decoding=decoding,
+        over_capacity=over_capacity,
         system_seed=system_seed,
     )
 

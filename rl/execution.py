@@ -6,6 +6,8 @@ the true snapshot earns exactly the solver's objective.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..opt.arrays import Floats, Integers
@@ -16,20 +18,29 @@ from ..opt.global_equations import committee_spectrum
 from ..opt.local_equations import head_spectrum
 from ..opt.snapshot import GlobalPart, LocalPart, Snapshot
 from .assignment import assign
+from .decoding import PROJECTED, Rules
 from .rounding import whole_factor
 
 
-def execute(decision: Decision, truth: Snapshot) -> Decision:
-    """The decision [env, ...] (or one for all environments), feasible on the truth [env, ...].
+def execute(decision: Decision, truth: Snapshot, rules: Rules = PROJECTED) -> Decision:
+    """The decision [env, ...] (or one for all environments) as the rules have it executed on the truth [env, ...]: feasible
+    when nothing can be void.
 
-    Negative amounts become 0. C1, C5: all shares of a part shrink together when they exceed its budget by more than 1e-9
-    of it; with ``whole_subchannels`` senders' totals are then made whole within the budget. C2, C6: CPU is executed at
-    min(asked, true). C4: access is repaired by the assignment under the true capacities that moves the fewest APs; a moved AP
-    keeps its request share. Raises InputError for a wrong shape, NaN, infinity or an unknown committee.
+    Projection: negative amounts become 0. C1, C5: all shares of a part shrink together when they exceed its budget by more than
+    1e-9 of it; with ``whole_subchannels`` senders' totals are then made whole within the budget. C4: access is repaired by the
+    assignment under the true capacities that moves the fewest APs; a moved AP keeps its request share. As printed: all that is
+    left alone. C2, C6: CPU is executed at min(asked, true) where the rules clip it. Raises InputError for a wrong shape, NaN,
+    infinity or an unknown committee.
     """
     check_shapes(truth, decision)
     decision = in_batch(decision, truth)
-    return Decision(_execute_local(decision.local, truth.local), _execute_global(decision.global_, truth.global_))
+    local, global_ = decision.local, decision.global_
+    if rules.clips:
+        local = replace(local, cpu_hz=_within(local.cpu_hz, truth.local.cpu_max_hz))
+        global_ = replace(global_, cpu_hz=_within(global_.cpu_hz, truth.global_.cpu_max_hz))
+    if rules.projects:
+        local, global_ = _execute_local(local, truth.local), _execute_global(global_, truth.global_)
+    return Decision(local, global_)
 
 
 def in_batch(decision: Decision, truth: Snapshot) -> Decision:
@@ -69,7 +80,7 @@ def _execute_local(asked: LocalDecision, truth: LocalPart) -> LocalDecision:
     layout = truth.layout
     at_least_zero = LocalDecision(
         _not_negative(asked.uplink),
-        _within(_not_negative(asked.cpu_hz), truth.cpu_max_hz),
+        _not_negative(asked.cpu_hz),
         None if asked.multicast is None else _not_negative(asked.multicast),
         None if asked.peer is None else _not_negative(asked.peer),
     )
@@ -88,7 +99,7 @@ def _execute_global(asked: GlobalDecision, truth: GlobalPart) -> GlobalDecision:
     at_least_zero = GlobalDecision(
         access,
         _not_negative(asked.request),
-        _within(_not_negative(asked.cpu_hz), truth.cpu_max_hz),
+        _not_negative(asked.cpu_hz),
         None if asked.multicast is None else _not_negative(asked.multicast),
         None if asked.peer is None else _not_negative(asked.peer),
     )

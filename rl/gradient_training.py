@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..opt.errors import InputError
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
+from .decoding import PROJECTED
 from .differentiable import Smoothing
 from .distributions import Hybrid, Latents
 from .environment import Environment
@@ -77,8 +77,7 @@ class GradientTrainer:
     learner: ClassVar[str] = "gradient"
 
     def __init__(self, env: Environment, settings: GradientSettings, seed: int) -> None:
-        if env.decoding != "projection":
-            raise InputError(f"is {env.decoding!r}; the gradient learner differentiates 'projection' only", field="decoding")
+        LEARNER.check_rules(env.rules)
         self.env, self.settings, self.seed = env, settings, seed
         self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
         self.observation: Observation = env.reset()
@@ -186,4 +185,11 @@ def policy_of(settings: GradientSettings, state: TrainerState) -> ActorPolicy:
     return saved_policy(_local(settings), _global(settings), state.tensors, error=TwinError(**state.extra["twin_error"]))
 
 
-LEARNER = LearnerEntry(settings=GradientSettings, trainer=GradientTrainer, policy=policy_of, num_envs=64, space=SEARCH_SPACE)
+LEARNER = LearnerEntry(
+    settings=GradientSettings,
+    trainer=GradientTrainer,
+    policy=policy_of,
+    num_envs=64,
+    space=SEARCH_SPACE,
+    rules=PROJECTED,  # what it differentiates
+)

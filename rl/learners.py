@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 from ..opt.errors import InputError
+from .decoding import Rules
 from .environment import Environment, EnvironmentState
 from .policy import Policy
 from .search_space import SearchSpace
@@ -125,13 +126,20 @@ class Trainer(Protocol):
 class LearnerEntry:
     """What is registered. settings: their class; trainer: (environment, settings, seed) to a Trainer; policy: the scheduler of
     a saved run, on the CPU, from settings and state alone; num_envs: how many environments the defaults are tuned for; space:
-    what ``twingap tune`` varies, the defaults within."""
+    what ``twingap tune`` varies, the defaults within; rules: the only ones it can learn by (None: any)."""
 
     settings: type[LearnerSettings]
     trainer: Callable[[Environment, Any, int], Trainer]
     policy: Callable[[Any, TrainerState], Policy]
     num_envs: int = 128
     space: SearchSpace = field(default_factory=dict)
+    rules: Rules | None = None
+
+    def check_rules(self, rules: Rules) -> None:
+        """Raise InputError, naming the field, when it cannot learn by these rules."""
+        for name, needed in asdict(self.rules).items() if self.rules else ():
+            if (given := getattr(rules, name)) != needed:
+                raise InputError(f"is {given!r}; this learner needs {needed!r}", field=name)
 
 
 def registered_learners() -> dict[str, str]:

@@ -11,6 +11,7 @@ from ..opt.errors import InputError
 from ..opt.own_epochs import difference, estimate_system, stack_epochs, state_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import State, System
+from .decoding import Decoding, OverCapacity
 from .environment import Environment, Sigma
 from .normals import Normals
 
@@ -21,7 +22,7 @@ class TraceEnvironment(Environment):
 
     system: what agents may know beforehand (means and fluctuations), of the same layout, prices, budgets and modes. Without it
     the means are unknown: ``system`` is refused to whoever asks, beliefs take readings as they are, and features are
-    standardised over the ranges of these epochs. seed: of the twin's errors alone.
+    standardised over the ranges of these epochs. seed: of the twin's errors alone. decoding, over_capacity: see Environment.
 
     Raises InputError where epochs are not of one system, do not fill episodes, or are not of the given system.
     """
@@ -33,6 +34,8 @@ class TraceEnvironment(Environment):
         sigma: Sigma = 0.0,
         seed: int = 0,
         horizon: int = 1,
+        decoding: Decoding = "projection",
+        over_capacity: OverCapacity | None = None,
         system: System | None = None,
     ) -> None:
         if horizon < 1 or len(snapshots) % horizon:
@@ -42,7 +45,15 @@ class TraceEnvironment(Environment):
         self._told = estimate_system(snapshots) if system is None else _of_the_trace(system, snapshots[0])
         stack_epochs(snapshots)
         self._epochs = [stack_epochs(snapshots[t::horizon]) for t in range(horizon)]
-        super().__init__(self._told.scenario, sigma=sigma, seed=seed, num_envs=len(snapshots) // horizon, horizon=horizon)
+        super().__init__(
+            self._told.scenario,
+            sigma=sigma,
+            seed=seed,
+            num_envs=len(snapshots) // horizon,
+            horizon=horizon,
+            decoding=decoding,
+            over_capacity=over_capacity,
+        )
         self.encoding = replace(self.encoding, means_known=self.means_known)
 
     @property

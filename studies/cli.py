@@ -207,14 +207,17 @@ def train(
     updates: Annotated[int | None, typer.Option(min=1, help="Updates; the study's number without it.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Checkpoint of the same run to go on from.")] = None,
     config: Annotated[Path | None, typer.Option(help="Study file whose learners: names NAME; tune writes one.")] = None,
+    decoding: Annotated[str, typer.Option(help="projection, or as_printed: broken constraints are paid 0.")] = "projection",
+    over_capacity: Annotated[str | None, typer.Option(help="CPU above the true capacity: clip or void.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a learner, write a checkpoint, and print its gap to the certified bound on the seed's frozen epochs."""
     from .train_command import train_to_checkpoint
 
     console = Console(stderr=True)
+    rules = {"decoding": decoding, "over_capacity": over_capacity}
     found = train_to_checkpoint(
-        name, preset, sigma, seed, output, updates=updates, resume=resume, config=config, console=console
+        name, preset, sigma, seed, output, updates=updates, resume=resume, config=config, **rules, console=console
     )
     if as_json:
         typer.echo(json.dumps(asdict(found)))

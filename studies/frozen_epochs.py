@@ -20,6 +20,7 @@ from ..opt.arrays import Floats, floats
 from ..opt.scenario import Scenario
 from ..opt.snapshot import Snapshot
 from ..opt.system import System
+from ..rl.decoding import PROJECTED, Rules
 from ..rl.environment import Environment
 from ..rl.trace_environment import TraceEnvironment
 from .cells import Report
@@ -46,7 +47,7 @@ class Epochs(Protocol):
         """Epochs of an episode."""
         ...
 
-    def environment(self, sigma: float) -> Environment:
+    def environment(self, sigma: float, rules: Rules = PROJECTED) -> Environment:
         """Plays them."""
         ...
 
@@ -60,14 +61,16 @@ class FrozenEpochs:
     episodes: int
     length: int
 
-    def environment(self, sigma: float) -> Environment:
-        """An environment that will play these epochs, seen through a twin with error ``sigma``."""
+    def environment(self, sigma: float, rules: Rules = PROJECTED) -> Environment:
+        """An environment that will play these epochs by these rules, seen through a twin with error ``sigma``."""
         return Environment(
             self.scenario,
             sigma=sigma,
             seed=EVALUATION_SEED + self.seed,
             num_envs=self.episodes,
             horizon=self.length,
+            decoding=rules.decoding,
+            over_capacity=rules.over_capacity,
             system_seed=self.seed,
         )
 
@@ -86,9 +89,17 @@ class OwnEpochs:
         """Of ``length`` consecutive epochs."""
         return len(self.snapshots) // self.length
 
-    def environment(self, sigma: float) -> Environment:
-        """An environment that will play these epochs, seen through a twin with error ``sigma``."""
-        return TraceEnvironment(self.snapshots, sigma=sigma, seed=self.seed, horizon=self.length, system=self.system)
+    def environment(self, sigma: float, rules: Rules = PROJECTED) -> Environment:
+        """An environment that will play these epochs by these rules, seen through a twin with error ``sigma``."""
+        return TraceEnvironment(
+            self.snapshots,
+            sigma=sigma,
+            seed=self.seed,
+            horizon=self.length,
+            decoding=rules.decoding,
+            over_capacity=rules.over_capacity,
+            system=self.system,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,15 @@
 """The main job: how far from a certified optimum are MAPPO and simple schedulers, twin error by twin error?
 
-Policies x twin errors x seeds on common random numbers. First the frozen epochs of every seed are certified, then every policy
-is measured on them; see ``gap_statistics`` for what a gap is and ``gap_cells`` for the work of one cell.
+Policies x rules x twin errors x seeds on common random numbers. First the frozen epochs of every seed are certified, then every
+policy is measured on them; see ``gap_statistics`` for what a gap is and ``gap_cells`` for the work of one cell.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from ..rl.decoding import PROJECTED, Rules
 from .cells import Cell
 from .gap_cells import epoch_settings
 from .gap_config import GapConfig
@@ -26,10 +28,11 @@ def certificate_cells(config: GapConfig) -> list[Cell]:
 
 
 def policy_cells(config: GapConfig) -> list[Cell]:
-    """One cell per policy, twin error and seed; the long ones, which train, first."""
+    """One cell per policy, rules, twin error and seed; the long ones, which train, first."""
     cells = [
-        _policy_cell(config, policy, sigma, seed)
+        _policy_cell(config, policy, rules, sigma, seed)
         for policy in config.policies
+        for rules in config.rules
         for sigma in config.sigma
         for seed in config.seeds
     ]
@@ -41,11 +44,12 @@ def _certificate_cell(config: GapConfig, seed: int) -> Cell:
     return Cell(f"bounds, seed {seed}", f"{WORK}:certify_epochs", settings, limits=config.limits, preload=(SOLVER,))
 
 
-def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cell:
+def _policy_cell(config: GapConfig, policy: str, rules: Rules, sigma: float, seed: int) -> Cell:
     run = config.learner_run(policy)
     certificate = _certificate_cell(config, seed).key
     settings: dict[str, Any] = {
         "policy": policy,
+        "rules": asdict(rules),
         "sigma": sigma,
         "epochs": epoch_settings(config, seed),
         "certificate": certificate,
@@ -53,8 +57,9 @@ def _policy_cell(config: GapConfig, policy: str, sigma: float, seed: int) -> Cel
     if run is not None:
         settings["training"] = run.model_dump()
     work = f"{WORK}:measure_learner" if run is not None else f"{WORK}:measure_baseline"
+    by = "" if rules == PROJECTED else f" ({rules})"
     return Cell(
-        f"{policy}, sigma {sigma:g}, seed {seed}",
+        f"{policy}{by}, sigma {sigma:g}, seed {seed}",
         work,
         settings,
         needs=(certificate,),

@@ -30,20 +30,21 @@ import numpy as np
 import pandas as pd
 
 from ..opt.arrays import Floats
+from ..rl.decoding import PROJECTED, Rules
 from .gap_statistics import interquartile_mean, percentile_interval
-from .gap_table import resampled_by_seed
+from .gap_table import RULES, resampled_by_seed
 
 SHARES = ("slack", "twin", "own")
 TRUSTING, ORACLE = "certainty_equivalent", "oracle"
-_EPISODE = ["sigma", "seed", "part", "episode"]
-_ROW = ["policy", "sigma", "part"]
+_EPISODE = [*RULES, "sigma", "seed", "part", "episode"]
+_ROW = ["policy", *RULES, "sigma", "part"]
 
 
 @dataclass(frozen=True, eq=False)
 class Anatomy:
-    """episodes: one row per policy, sigma, seed, part and episode with gap, slack, twin and own. table: one row per policy,
-    sigma and part with their summaries, each with NAME_low and NAME_high, seeds and episodes. missing: one line for every
-    measurement that the split would need and does not have; rows that need it are left out."""
+    """episodes: one row per policy, rules, sigma, seed, part and episode with gap, slack, twin and own. table: one row per
+    policy, rules, sigma and part with their summaries, each with NAME_low and NAME_high, seeds and episodes. missing: one line
+    for every measurement that the split would need and does not have; rows that need it are left out."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
@@ -80,7 +81,7 @@ def _table(split: pd.DataFrame, replicates: int, level: float) -> pd.DataFrame:
         series = group[["gap", "slack", "twin"]].to_numpy()[order].T
         means = _with_own(interquartile_mean(series))
         drawn = _with_own(resampling.interquartile_means(series))
-        row: dict[str, object] = dict(zip(_ROW, cast(tuple[str, float, str], named), strict=True))
+        row: dict[str, object] = dict(zip(_ROW, cast(tuple[object, ...], named), strict=True))
         for name, mean, replicated in zip(("gap", *SHARES), means, drawn, strict=True):
             row[name] = float(mean)
             row[f"{name}_low"], row[f"{name}_high"] = percentile_interval(replicated, level)
@@ -97,14 +98,20 @@ def _with_own(means: Floats) -> Floats:
 
 def _missing(episodes: pd.DataFrame, gaps: Mapping[str, pd.Series]) -> tuple[str, ...]:
     """One line per baseline: missing altogether, or at which twin errors and seeds."""
-    runs = episodes[["sigma", "seed"]].drop_duplicates()
-    wanted = list(zip(runs["sigma"].tolist(), runs["seed"].tolist(), strict=True))
+    names = [*RULES, "sigma", "seed"]
+    runs = episodes[names].drop_duplicates()
+    wanted = list(zip(*(runs[name].tolist() for name in names), strict=True))
     lines: list[str] = []
     for name, known in gaps.items():
         there = set(known.index.droplevel(["part", "episode"]).unique())
-        absent = [f"sigma {sigma:g}, seed {seed}" for sigma, seed in wanted if (sigma, seed) not in there]
+        absent = [_place(*each) for each in wanted if each not in there]
         if not there:
             lines.append(f"{name} is not among the policies measured")
         elif absent:
             lines.append(f"{name} has no result at {'; '.join(absent)}")
     return tuple(lines)
+
+
+def _place(decoding: str, over_capacity: str, sigma: float, seed: int) -> str:
+    rules = Rules.of(decoding, over_capacity)
+    return f"{'' if rules == PROJECTED else f'{rules}, '}sigma {sigma:g}, seed {seed}"

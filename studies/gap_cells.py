@@ -13,6 +13,7 @@ import numpy as np
 
 from ..baselines.registry import make_baseline
 from ..opt.scenario import preset
+from ..rl.decoding import Rules
 from .cells import Report
 from .frozen_epochs import Certificate, FrozenEpochs, certify
 from .gap_config import GapConfig
@@ -33,7 +34,7 @@ def measure_baseline(settings: dict[str, Any], directory: Path, report: Report) 
     """Scores of one baseline."""
     del report
     epochs = frozen_epochs(settings["epochs"])
-    environment = epochs.environment(settings["sigma"])
+    environment = epochs.environment(settings["sigma"], Rules(**settings["rules"]))
     rng = np.random.default_rng([POLICY_SEED, epochs.seed])
     policy = make_baseline(settings["policy"], environment, rng)
     certificate = certificate_of(settings, directory)
@@ -46,8 +47,9 @@ def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -
 
     epochs = frozen_epochs(settings["epochs"])
     certificate = certificate_of(settings, directory)
-    trained = train_learner(epochs, settings["sigma"], settings["training"], certificate, report)
-    environment = epochs.environment(settings["sigma"])
+    rules = Rules(**settings["rules"])
+    trained = train_learner(epochs, settings["sigma"], settings["training"], certificate, report, rules)
+    environment = epochs.environment(settings["sigma"], rules)
     scores = score(trained.policy, environment, epochs, certificate, settings["policy"])
     return {"scores": scores.to_json(), "curve": trained.curve}
 

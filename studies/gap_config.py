@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..baselines.registry import registered_baselines
 from ..opt.scenario import Scenario, preset
+from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.learners import find_learner, registered_learners
 from .config import Config, StudyConfig
 
@@ -38,6 +39,11 @@ class GapConfig(StudyConfig):
     """Fields of Scenario to change."""
     sigma: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    decoding: tuple[Decoding, ...] = Field(default=("projection",), min_length=1)
+    """How actions become decisions: ``projection`` repairs what breaks C1 to C6, ``as_printed`` pays 0 for it (25)."""
+    over_capacity: tuple[OverCapacity, ...] | None = Field(default=None, min_length=1)
+    """CPU above the true capacity (C2, C6): ``clip`` executes it at the capacity, ``void`` pays 0 for the epoch. Without it
+    projection clips and as_printed voids; several are crossed with ``decoding``."""
     policies: tuple[str, ...] = Field(default=("mappo", *registered_baselines()), min_length=1)
     episodes: int = Field(default=20, ge=1)
     """Evaluation episodes per seed."""
@@ -57,6 +63,11 @@ class GapConfig(StudyConfig):
         if not all(0.0 <= each < float("inf") for each in sigma):
             raise ValueError(f"is {list(sigma)}; every twin error must be a finite number >= 0")
         return _once(sigma)
+
+    @field_validator("decoding", "over_capacity")
+    @classmethod
+    def _rules_once(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if values is None else _once(values)
 
     @field_validator("seeds")
     @classmethod
@@ -81,16 +92,23 @@ class GapConfig(StudyConfig):
 
     def learner_run(self, policy: str) -> LearnerRun | None:
         """How the policy of this name is trained, defaults filled in; None for one that does not learn. InputError for
-        settings that the learner does not allow."""
+        settings and rules that the learner does not allow."""
         if policy not in self.learners and policy not in registered_learners():
             return None
         run = self.learners.get(policy, LearnerRun())
         name = run.learner or policy
         entry = find_learner(name)
+        for rules in self.rules:
+            entry.check_rules(rules)
         updates = run.updates or self.training.updates
         settings = entry.settings.from_json(run.settings if updates is None else run.settings | {"updates": updates})
         num_envs = run.num_envs or self.training.num_envs or entry.num_envs
         return LearnerRun(learner=name, updates=settings.updates, num_envs=num_envs, settings=settings.to_json())
+
+    @property
+    def rules(self) -> tuple[Rules, ...]:
+        """Every decoding with every treatment of CPU above capacity."""
+        return tuple(Rules.of(decoding, each) for decoding in self.decoding for each in self.over_capacity or (None,))
 
     def scenario_with_changes(self) -> Scenario:
         """The scenario; InputError for unknown presets, fields and values."""

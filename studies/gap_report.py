@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from .gap_results import GapResults
+from .gap_table import by_rules
 from .report.gap_page import GapContent, gap_page
 from .report.page import write_page
 
@@ -22,6 +23,7 @@ def gap_content(results: GapResults) -> GapContent:
         "preset": config.preset,
         "scenario changes": json.dumps(config.scenario) if config.scenario else "none",
         "twin errors": ", ".join(f"{sigma:g}" for sigma in config.sigma),
+        "rules": "; ".join(map(str, config.rules)),
         "seeds": ", ".join(map(str, config.seeds)),
         "evaluation per seed": f"{config.episodes} episodes of {config.length} epochs",
         "training": _changes(config.training.model_dump()),
@@ -51,7 +53,14 @@ def gap_lines(results: GapResults) -> list[str]:
 
 
 def table_lines(table: pd.DataFrame) -> list[str]:
-    """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error."""
+    """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error; a block per rules."""
+    several = by_rules(table)
+    return [
+        line for rules, rows in several.items() for line in ([f"{rules}:"] if len(several) > 1 else []) + _lines_of_one(rows)
+    ]
+
+
+def _lines_of_one(table: pd.DataFrame) -> list[str]:
     total = table[table["part"] == "sum"]
     sigmas = list(dict.fromkeys(total["sigma"]))
     lines = [f"{'gap to the bound, %':22s}" + "".join(f"{f'sigma {sigma:g}':>26s}" for sigma in sigmas)]

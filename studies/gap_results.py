@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..opt.errors import InputError
+from ..rl.decoding import Rules
 from .frozen_epochs import Certificate
 from .gap_anatomy import Anatomy, anatomy_of
 from .gap_config import GapConfig
@@ -17,8 +18,8 @@ from .scoring import Scores
 
 @dataclass(frozen=True, eq=False)
 class GapResults:
-    """What a study found. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; curves: policy, sigma, seed, update
-    and utilities of the training epochs; cells, failures: see ``Outcome``."""
+    """What a study found. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; curves: policy, rules, sigma, seed,
+    update and utilities of the training epochs; cells, failures: see ``Outcome``."""
 
     config: GapConfig
     episodes: pd.DataFrame
@@ -43,14 +44,16 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         if seed not in certificates:
             # Its certificate's record was lost: that is a row of the failures, and without bounds there is no gap.
             continue
-        policy, sigma = settings["policy"], settings["sigma"]
-        measured.append(Measured(policy, sigma, seed, certificates[seed], Scores.from_json(result["scores"])))
+        policy, sigma, rules = settings["policy"], settings["sigma"], settings["rules"]
+        scores = Scores.from_json(result["scores"])
+        measured.append(Measured(policy, sigma, seed, certificates[seed], scores, Rules(**rules)))
         if result["curve"] is not None:
-            curves.append(pd.DataFrame(result["curve"]).assign(policy=policy, sigma=sigma, seed=seed))
+            curves.append(pd.DataFrame(result["curve"]).assign(policy=policy, **rules, sigma=sigma, seed=seed))
     if not measured:
         raise InputError("hold no measured policy", field="records")
     order = {policy: place for place, policy in enumerate(config.policies)}
-    measured.sort(key=lambda each: (order[each.policy], each.sigma, each.seed))
+    by_rules = {rules: place for place, rules in enumerate(config.rules)}
+    measured.sort(key=lambda each: (order[each.policy], by_rules[each.rules], each.sigma, each.seed))
     episodes = episode_table(measured)
     return GapResults(
         config=config,

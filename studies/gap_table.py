@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from ..opt.arrays import Floats, Integers
+from ..rl.decoding import PROJECTED, Rules
 from .frozen_epochs import Certificate
 from .gap_statistics import episode_gaps, grouped_interquartile_means, interquartile_mean, percentile_interval
 from .resampling import Resampling, seeded_resampling
@@ -17,27 +18,32 @@ from .scoring import Scores
 
 PARTS = ("sum", "local", "global")
 BOOTSTRAP_SEED = 0
+RULES = ("decoding", "over_capacity")
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One policy at one twin error on one seed's frozen epochs."""
+    """One policy at one twin error on one seed's frozen epochs, by these rules."""
 
     policy: str
     sigma: float
     seed: int
     certificate: Certificate
     scores: Scores
+    rules: Rules = PROJECTED
 
 
 def episode_table(measured: Sequence[Measured]) -> pd.DataFrame:
-    """One row per policy, sigma, seed, part and episode: mean utility, bound, incumbent [per epoch], both gaps, delay [s]."""
+    """One row per policy, rules, sigma, seed, part and episode: mean utility, bound, incumbent [per epoch], both gaps, delay
+    [s], shares of heads or APs that finish and of epochs paid 0 by (25)."""
     sizes = [len(each.scores.local_utility) for each in measured]
     numbers = {part: _numbers(measured, part) for part in PARTS}
     # Part after part so far; stably sorted by measurement, every measurement has its parts one after the other.
     order = np.argsort(np.tile(np.repeat(np.arange(len(measured)), sizes), len(PARTS)), kind="stable")
     of_measurement = np.repeat(np.arange(len(measured)), len(PARTS) * np.array(sizes))
-    named = {name: np.array([getattr(each, name) for each in measured]) for name in ("policy", "sigma", "seed")}
+    named = {"policy": np.array([each.policy for each in measured])}
+    named |= {name: np.array([getattr(each.rules, name) for each in measured]) for name in RULES}
+    named |= {name: np.array([getattr(each, name) for each in measured]) for name in ("sigma", "seed")}
     parts = np.repeat(np.array(PARTS), sum(sizes))
     episodes = np.tile(np.concatenate([np.arange(size) for size in sizes]), len(PARTS))
     columns: dict[str, object] = {name: given[of_measurement] for name, given in named.items()}
@@ -48,23 +54,23 @@ def episode_table(measured: Sequence[Measured]) -> pd.DataFrame:
 
 
 def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.95) -> pd.DataFrame:
-    """One row per policy, sigma and part, in the order of first appearance.
+    """One row per policy, rules, sigma and part, in the order of first appearance.
 
     utility, bound: means per epoch. gap: interquartile mean over episodes of the gap to the certified bound, with
     [gap_low, gap_high], its stratified bootstrap interval; gap_to_incumbent: the same mean of the gap to the incumbent, so the
     true gap lies in [gap_to_incumbent, gap].
-    delay [s] and finished: means over heads (local) or APs (global) that finish, and their share; NaN for the sum.
+    delay [s] and finished: means over heads (local) or APs (global) that finish, and their share; NaN for the sum. voided:
+    share of epochs paid 0 by (25).
     """
     rows: list[dict[str, object]] = []
-    for named, group in episodes.groupby(["policy", "sigma", "part"], sort=False):
-        policy, sigma, part = cast(tuple[str, float, str], named)
+    keys = ["policy", *RULES, "sigma", "part"]
+    for named, group in episodes.groupby(keys, sort=False):
+        row: dict[str, object] = dict(zip(keys, cast(tuple[object, ...], named), strict=True))
         resampling, order = resampled_by_seed(group, replicates)
         low, high = percentile_interval(resampling.interquartile_means(group["gap"].to_numpy()[order]), level)
         rows.append(
-            {
-                "policy": policy,
-                "sigma": sigma,
-                "part": part,
+            row
+            | {
                 "utility": group["utility"].mean(),
                 "bound": group["bound"].mean(),
                 "gap": float(interquartile_mean(group["gap"])),
@@ -73,6 +79,7 @@ def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.9
                 "gap_to_incumbent": float(interquartile_mean(group["gap_to_incumbent"])),
                 "delay": group["delay"].mean(),
                 "finished": group["finished"].mean(),
+                "voided": group["voided"].mean(),
                 "seeds": group["seed"].nunique(),
                 "episodes": len(group),
             }
@@ -90,9 +97,16 @@ def resampled_by_seed(group: pd.DataFrame, replicates: int) -> tuple[Resampling,
     return seeded_resampling(tuple(sizes.tolist()), BOOTSTRAP_SEED, replicates), np.argsort(seeds, kind="stable")
 
 
+def by_rules(table: pd.DataFrame) -> dict[Rules, pd.DataFrame]:
+    """The rows of each rules, in the order of first appearance."""
+    if not len(table):
+        return {}
+    return {Rules(*cast(tuple[Any, Any], key)): rows for key, rows in table.groupby(list(RULES), sort=False)}
+
+
 def seed_gaps(episodes: pd.DataFrame) -> pd.DataFrame:
     """Interquartile mean of the gap of each seed alone; the dots of the figures."""
-    names = ["policy", "sigma", "part", "seed"]
+    names = ["policy", *RULES, "sigma", "part", "seed"]
     groups = episodes.groupby(names, sort=False).ngroup().to_numpy()
     first = episodes.loc[~episodes[names].duplicated(), names].reset_index(drop=True)
     return first.assign(gap=grouped_interquartile_means(episodes["gap"].to_numpy(), groups))
@@ -111,6 +125,7 @@ def _numbers(measured: Sequence[Measured], part: str) -> dict[str, Floats]:
         "gap_to_incumbent": episode_gaps(incumbent, utility, incumbent),
         "delay": _mean(np.concatenate([_delay(each, part) for each in measured])),
         "finished": _mean(np.concatenate([_finished(each, part) for each in measured])),
+        "voided": np.concatenate([each.scores.voided for each in measured]).mean(axis=-1),
     }
 
 

@@ -18,6 +18,7 @@ from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import System
 from ..rl.actions import Action
+from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.environment import Environment
 from ..rl.observation import Observation
 from ..rl.policy import Policy
@@ -85,6 +86,8 @@ def measure_gap(
     *,
     snapshots: Snapshot | Sequence[Snapshot] | None = None,
     system: System | None = None,
+    decoding: Decoding = "projection",
+    over_capacity: OverCapacity | None = None,
     report: Report | None = None,
     **scenario_changes: object,
 ) -> GapReport:
@@ -103,6 +106,7 @@ def measure_gap(
     system: what policies may know beforehand, such as ``estimate_system(earlier epochs)``; without it, policies that ask for
     the means are refused.
 
+    decoding, over_capacity: what becomes of answers that break constraints, see ``make_env``.
     report(done, total) counts epochs that are certified and played. Raises InputError, and FalseBoundError when a policy earns
     more than a certified bound: a bug of ours, please report it.
     """
@@ -121,6 +125,8 @@ def measure_gap(
         if foreign is not None:
             raise InputError("goes with a preset; your snapshots say it themselves", field=foreign)
         played, settings = _of_ones_own(snapshots, system, seeds, episode_length)
+    rules = Rules.of(decoding, over_capacity)
+    settings["rules"] = str(rules)
     measured: list[Measured] = []
     certificate: Certificate | None = None
     told = report or _nobody
@@ -134,10 +140,10 @@ def measure_gap(
             done += size
         for name, given in named.items():
             for error in sigma:
-                environment = each.environment(error)
+                environment = each.environment(error, rules)
                 policy = _policy(given, environment, np.random.default_rng([POLICY_SEED, each.seed]))
                 scores = score(policy, environment, each, certificate, name)
-                measured.append(Measured(name, float(error), each.seed, certificate, scores))
+                measured.append(Measured(name, float(error), each.seed, certificate, scores, rules))
                 done += size
                 told(done, total)
     measured.sort(key=lambda one: list(named).index(one.policy))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..opt.arrays import Floats, floats
+from ..opt.arrays import Booleans, Floats, floats
 from ..opt.bounds import assert_not_beaten
 from ..opt.decision import Decision
 from ..opt.evaluation import Evaluation, evaluate
@@ -29,7 +29,7 @@ class OtherEpochsError(AssertionError):
 class Scores:
     """Per epoch, each [episode, epoch]. Utilities of the parts; local_delay: mean T_j over heads that finish [s];
     heads_finished: their share; global_delay: mean T_i over APs whose block is confirmed [s]; aps_confirmed: their share.
-    NaN where nobody finishes."""
+    NaN where nobody finishes. voided: 1 where a broken constraint had the epoch paid 0 (25): it earns 0 and nobody finishes."""
 
     local_utility: Floats
     global_utility: Floats
@@ -37,6 +37,7 @@ class Scores:
     heads_finished: Floats
     global_delay: Floats
     aps_confirmed: Floats
+    voided: Floats
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; NaN becomes null."""
@@ -52,8 +53,9 @@ def score(policy: Policy, environment: Environment, epochs: Epochs, certificate:
     """Play the frozen epochs with a policy.
 
     The executed decision is evaluated here once more on the epoch's truth: nothing that a policy or an environment says about
-    itself is believed. Raises FalseBoundError (with the epoch saved for replay) when a part earns more than its certified
-    bound, InfeasibleDecisionError when the decision breaks a constraint, OtherEpochsError when the truths differ.
+    itself is believed, but that (25) pays 0 for the epoch, where its rules can. Raises FalseBoundError (with the epoch saved
+    for replay) when a part earns more than its certified bound, InfeasibleDecisionError when a decision that is paid for breaks
+    a constraint, OtherEpochsError when the truths differ.
     """
     observation = environment.reset()
     found = np.empty((len(fields(Scores)), epochs.episodes, epochs.length))
@@ -65,37 +67,40 @@ def score(policy: Policy, environment: Environment, epochs: Epochs, certificate:
         step = environment.step(policy.act(observation))
         observation = step.observation
         evaluation = evaluate(truth, step.decision)
-        _assert_possible(evaluation, truth, step.decision, certificate, t, name)
-        found[:, :, t] = _terms(evaluation)
+        paid = step.paid if environment.rules.can_void else np.ones(epochs.episodes, dtype=np.bool_)
+        _assert_possible(evaluation, paid, truth, step.decision, certificate, t, name)
+        found[:, :, t] = _terms(evaluation, paid)
     return Scores(*(floats(rows) for rows in found))
 
 
 def _assert_possible(
-    evaluation: Evaluation, truth: Snapshot, decision: Decision, certificate: Certificate, t: int, name: str
+    evaluation: Evaluation, paid: Booleans, truth: Snapshot, decision: Decision, certificate: Certificate, t: int, name: str
 ) -> None:
     parts = (
         ("local", evaluation.local.utility, certificate.local_bound),
         ("global", evaluation.global_.utility, certificate.global_bound),
     )
     for part, utility, bound in parts:
-        assert_not_beaten(utility, bound[:, t], truth, decision, f"{name}-{part}")
-    if not evaluation.feasible.all():
-        raise InfeasibleDecisionError(f"a decision of {name} violates a constraint by {evaluation.violation.max():.3e}")
+        assert_not_beaten(np.where(paid, utility, 0.0), bound[:, t], truth, decision, f"{name}-{part}")
+    if not (evaluation.feasible | ~paid).all():
+        worst = evaluation.violation[paid].max()
+        raise InfeasibleDecisionError(f"a decision of {name} violates a constraint by {worst:.3e}")
 
 
-def _terms(evaluation: Evaluation) -> Floats:
-    """One epoch's numbers in the order of Scores; [6, episode]."""
+def _terms(evaluation: Evaluation, paid: Booleans) -> Floats:
+    """One epoch's numbers in the order of Scores; [7, episode]."""
     local, global_ = evaluation.local, evaluation.global_
-    finished = np.isfinite(local.delay)
-    users = np.where(global_.confirmed & np.isfinite(global_.delay), global_.served, 0.0)
+    finished = np.isfinite(local.delay) & paid[:, None]
+    users = np.where(global_.confirmed & np.isfinite(global_.delay) & paid[:, None], global_.served, 0.0)
     return np.stack(
         [
-            local.utility,
-            global_.utility,
+            np.where(paid, local.utility, 0.0),
+            np.where(paid, global_.utility, 0.0),
             _mean(np.where(finished, local.delay, 0.0), finished.astype(np.float64)),
             finished.mean(axis=-1),
             _mean(np.where(users > 0.0, global_.delay, 0.0), users),
             users.sum(axis=-1) / global_.served.sum(axis=-1),
+            np.where(paid, 0.0, 1.0),
         ]
     )
 

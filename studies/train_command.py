@@ -13,6 +13,7 @@ from ..opt.errors import InputError
 from ..opt.scenario import preset as scenario_of
 from ..rl.checkpoint import resume as resumed
 from ..rl.checkpoint import save_checkpoint
+from ..rl.decoding import Rules
 from ..rl.learners import Trainer, find_learner, make_trainer
 from .config import read_config
 from .frozen_epochs import FrozenEpochs, certify
@@ -42,13 +43,17 @@ def train_to_checkpoint(
     updates: int | None = None,
     resume: Path | None = None,
     config: Path | None = None,
+    decoding: str = "projection",
+    over_capacity: str | None = None,
     console: Console,
 ) -> TrainedGap:
     """Train on the system and epochs that the gap study uses for this seed; write ``output`` at the end, or when interrupted.
 
     resume: a checkpoint of the same run to go on from; its number of updates stands, since schedules depend on it.
+    decoding, over_capacity: what becomes of answers that break constraints, in training and on the frozen epochs.
     config: a configuration of the gap study whose ``learners`` names ``learner`` (``twingap tune`` writes one).
     """
+    rules = Rules.of(decoding, over_capacity)
     run = read_config(GapConfig, config).learners.get(learner, LearnerRun())
     if seed in run.tuned_on:
         raise InputError(f"is {seed}, on which {learner!r} was tuned; give a fresh seed", field="seed", source=str(config))
@@ -58,7 +63,7 @@ def train_to_checkpoint(
         raise InputError("cannot be changed when a run is resumed; leave it out", field="updates")
     study = GapConfig(preset=preset)
     epochs = FrozenEpochs(scenario_of(preset), seed, study.episodes, study.length)
-    environment = training_environment(epochs, sigma, run.num_envs or entry.num_envs)
+    environment = training_environment(epochs, sigma, run.num_envs or entry.num_envs, rules)
     if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise InputError("cannot be written; give a file in a writable directory", source=str(output))
     if resume is None:
@@ -73,8 +78,8 @@ def train_to_checkpoint(
             )
     _run(trainer, output, console)
     certificate = certify(epochs, lambda _done, _total: None)
-    scores = score(trainer.policy, epochs.environment(sigma), epochs, certificate, learner)
-    table = gap_table(episode_table([Measured(learner, sigma, seed, certificate, scores)]))
+    scores = score(trainer.policy, epochs.environment(sigma, rules), epochs, certificate, learner)
+    table = gap_table(episode_table([Measured(learner, sigma, seed, certificate, scores, rules)]))
     gaps = {str(part): float(gap) for part, gap in zip(table["part"], table["gap"], strict=True)}
     return TrainedGap(trainer.updates, trainer.seconds, trainer.agent_steps, gaps)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..rl.decoding import PROJECTED, Rules
 from ..rl.environment import Environment
 from ..rl.learners import make_trainer
 from ..rl.policy import Policy
@@ -28,22 +29,35 @@ class Trained:
     curve: list[dict[str, Any]]
 
 
-def training_environment(epochs: FrozenEpochs, sigma: float, num_envs: int) -> Environment:
+def training_environment(epochs: FrozenEpochs, sigma: float, num_envs: int, rules: Rules = PROJECTED) -> Environment:
     """Where the seed's policy is trained: its system at this twin error, on epochs of another stream than the frozen ones."""
-    return Environment(epochs.scenario, sigma=sigma, seed=epochs.seed, num_envs=num_envs, system_seed=epochs.seed)
+    return Environment(
+        epochs.scenario,
+        sigma=sigma,
+        seed=epochs.seed,
+        num_envs=num_envs,
+        decoding=rules.decoding,
+        over_capacity=rules.over_capacity,
+        system_seed=epochs.seed,
+    )
 
 
 def train_learner(
-    epochs: FrozenEpochs, sigma: float, training: dict[str, Any], certificate: Certificate, report: Report
+    epochs: FrozenEpochs,
+    sigma: float,
+    training: dict[str, Any],
+    certificate: Certificate,
+    report: Report,
+    rules: Rules = PROJECTED,
 ) -> Trained:
     """Train for the settings' updates; ``training``: a LearnerRun of the gap study as plain data, defaults filled in."""
-    environment = training_environment(epochs, sigma, training["num_envs"])
+    environment = training_environment(epochs, sigma, training["num_envs"], rules)
     trainer = make_trainer(training["learner"], environment, epochs.seed, training["settings"])
     updates = trainer.settings.updates
 
     def look() -> dict[str, Any]:
         found = score(
-            trainer.policy, epochs.environment(sigma), epochs, certificate, f"{trainer.learner}-update-{trainer.updates}"
+            trainer.policy, epochs.environment(sigma, rules), epochs, certificate, f"{trainer.learner}-update-{trainer.updates}"
         )
         local, global_ = float(found.local_utility.mean()), float(found.global_utility.mean())
         return {"update": trainer.updates, "local_utility": local, "global_utility": global_}

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
+from ...rl.decoding import PROJECTED, Rules
 from ..gap_anatomy import Anatomy
+from ..gap_table import by_rules
 from .anatomy_section import anatomy_section
 from .gap_figures import gap_by_error, gap_distribution, learning_curves
 from .interval import WithInterval, percent_with_interval
@@ -40,17 +42,37 @@ class GapContent:
         "the same system"
     )
 
+    def split(self) -> dict[Rules, GapContent]:
+        """The same for each rules alone."""
+        tables, curves = by_rules(self.table), by_rules(self.curves)
+        episodes, split = by_rules(self.episodes), by_rules(self.anatomy.episodes)
+        summaries, none = by_rules(self.anatomy.table), self.anatomy.table.head(0)
+        return {
+            rules: replace(
+                self,
+                episodes=episodes[rules],
+                table=table,
+                anatomy=Anatomy(split.get(rules, none), summaries.get(rules, none), self.anatomy.missing),
+                curves=curves.get(rules, self.curves.head(0)),
+            )
+            for rules, table in tables.items()
+        }
+
 
 def gap_page(content: GapContent) -> Page:
-    """Answer, figures, how to read them, methods, all numbers, settings."""
+    """Answer, figures, how to read them, methods, all numbers, settings; figures once for each rules."""
+    several = content.split()
+    figures: list[Section] = []
+    for place, (rules, part) in enumerate(several.items()):
+        shown = [Section("Figures", _pictures(part)), anatomy_section(part.anatomy, content.level)]
+        figures += shown if len(several) == 1 else [_under(rules, place, section) for section in shown]
     return Page(
         title="twingap: gap to the certified optimum",
         heading="How far from the certified optimum?",
         sections=[
             Section("", _summary(content)),
-            Section("Figures", _pictures(content)),
-            anatomy_section(content.anatomy, content.level),
-            Section("How to read it", [Text(READING.format(worst=_worst_certificate(content.episodes)))]),
+            *figures,
+            Section("How to read it", [*_rules(several), Text(READING.format(worst=_worst_certificate(content.episodes)))]),
             Section("Methods", [Text(_methods(content))]),
             Section("All numbers", [_details(content.table)]),
             settings_section(content.settings, content.cells),
@@ -69,6 +91,12 @@ READING = Markup(
     "something once it beats <em>static</em>, which never looks at the state. Gaps are axes on a logarithmic scale that "
     "starts at the certificates' own width: what lies there cannot be told from optimal."
 )
+RULES_MEAN = Markup(
+    "<em>Projection</em> repairs what breaks a constraint; <em>as printed</em> takes amounts and claims as they are. CPU above "
+    "the true capacity is executed at the capacity (<em>clip</em>) or left (<em>void</em>). What is left broken has the whole "
+    "epoch paid 0, both parts (25): such an epoch has a gap of 100 %, and <em>voided</em> in the last table says how many are. "
+    "Zero is more than a loss, so a policy that loses money can look better where it is void."
+)
 METHODS = (
     "Every seed draws {seeds_draw}. Epochs and twin errors are common random numbers: every policy meets the same truths "
     "and, at one σ, the same errors, and rewards come from the truth. The gap of an episode is the sum over its epochs of "
@@ -78,6 +106,17 @@ METHODS = (
     "these seeds; the dots show how seeds differ. In every epoch the executed decision is evaluated anew by the equations, "
     "and an evaluation that exceeds a bound stops the cell and saves the epoch for replay."
 )
+
+
+def _under(rules: Rules, place: int, section: Section) -> Section:
+    """The section of one of several rules: says which, and its pictures have names of their own."""
+    blocks = [replace(b, name=f"{b.name}-{place}") if isinstance(b, Picture) and place else b for b in section.blocks]
+    return Section(f"{section.title}: {rules}", blocks)
+
+
+def _rules(several: Mapping[Rules, Any]) -> list[Text]:
+    """What the rules mean, where they are not only the usual ones."""
+    return [] if list(several) == [PROJECTED] else [Text(RULES_MEAN)]
 
 
 def _methods(content: GapContent) -> str:
@@ -96,7 +135,11 @@ def _summary(content: GapContent) -> list[Text | Table]:
     )
     sigmas = list(dict.fromkeys(table["sigma"]))
     columns = [Column("policy", "policy"), *(Column(f"{s:g}", f"σ = {100 * s:g} %", percent_with_interval(2)) for s in sigmas)]
-    return [Text(lead), Table(columns, summary(table), note="An empty entry is missing: its cell failed.")]
+    several = by_rules(table)
+    if len(several) > 1:
+        columns.insert(1, Column("rules", "rules"))
+    rows = [row | {"rules": str(rules)} for rules, part in several.items() for row in summary(part)]
+    return [Text(lead), Table(columns, rows, note="An empty entry is missing: its cell failed.")]
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -145,6 +188,8 @@ def _pictures(content: GapContent) -> list[Picture]:
 def _details(table: pd.DataFrame) -> Table:
     columns = [
         Column("policy", "policy", label),
+        Column("decoding", "decoding"),
+        Column("over_capacity", "CPU above capacity"),
         Column("sigma", "σ", lambda sigma: f"{sigma:g}"),
         Column("part", "part"),
         Column("utility", "utility", fixed(2)),
@@ -155,11 +200,12 @@ def _details(table: pd.DataFrame) -> Table:
         Column("gap_high", "high %", fixed(3, 100)),
         Column("delay", "delay s", fixed(2)),
         Column("finished", "finished %", fixed(1, 100)),
+        Column("voided", "voided %", fixed(1, 100)),
         Column("seeds", "seeds"),
     ]
     note = (
         "utility, bound: per epoch. delay: mean over heads (local) or over APs with a confirmed block (global) that finish, "
-        "and their share."
+        "and their share. voided: share of epochs paid 0 by (25)."
     )
     return Table(columns, table.to_dict("records"), note)
 

@@ -77,7 +77,7 @@ def test_projection_makes_any_action_feasible(multicast, whole, seed, size):
     env = make_env("tiny", 0.2, seed, 3, system_seed=seed, multicast=multicast, whole_subchannels=whole, **UNEVEN)
     observation = env.reset()
     action = check_action(random_action(np.random.default_rng(seed), env, size), env.truth)
-    decoded = decode(action, observation.twin, env.truth, "projection")
+    decoded = decode(action, observation.twin, env.truth)
     assert evaluate(env.truth, decoded.decision).violation.max() <= 1e-9
     assert decoded.claims_hold.all()
 
@@ -103,7 +103,7 @@ def test_shares_within_the_budget_are_taken_as_they_are():
     env = make_env("tiny", 0.0, 1, 2)
     observation = env.reset()
     action = random_action(np.random.default_rng(0), env, 0.5)
-    decision = decode(action, observation.twin, env.truth, "projection").decision
+    decision = decode(action, observation.twin, env.truth).decision
     np.testing.assert_allclose(decision.local.uplink, 6.0 * action.local.uplink)
     np.testing.assert_allclose(decision.local.cpu_hz, action.local.cpu * env.truth.local.cpu_max_hz)
 
@@ -112,7 +112,7 @@ def test_too_many_shares_shrink_together_to_the_whole_budget():
     env = make_env("tiny", 0.0, 1, 2)
     observation = env.reset()
     action = random_action(np.random.default_rng(0), env, 5.0)
-    decision = decode(action, observation.twin, env.truth, "projection").decision
+    decision = decode(action, observation.twin, env.truth).decision
     np.testing.assert_allclose(head_spectrum(env.truth.local, decision.local).sum(axis=-1), 6.0)
     asked = action.local.uplink / action.local.uplink.sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(decision.local.uplink / decision.local.uplink.sum(axis=-1, keepdims=True), asked)
@@ -125,7 +125,7 @@ def test_links_of_a_sender_finish_together_on_the_observed_state():
     always = dataclasses.replace(
         action, global_=dataclasses.replace(action.global_, serve=np.ones((4, 2)), request=np.full((4, 2), 0.1))
     )
-    decision = decode(always, twin, env.truth, "projection").decision
+    decision = decode(always, twin, env.truth).decision
     local = twin.local
     link = seconds(local.multicast_bits, decision.local.peer * local.subchannel_hz * spectral_efficiency(local.sinr_peer))
     slowest = multicast_times(local, decision.local)
@@ -145,7 +145,7 @@ def test_cpu_runs_at_no_more_than_the_truth_and_exactly_as_asked_below_it():
     env = make_env("tiny", {"cpu": 0.3}, 2, 50)
     observation = env.reset()
     action = random_action(np.random.default_rng(0), env)
-    decision = decode(action, observation.twin, env.truth, "projection").decision
+    decision = decode(action, observation.twin, env.truth).decision
     asked = action.local.cpu * observation.twin.local.cpu_max_hz
     assert (asked > env.truth.local.cpu_max_hz).any()
     np.testing.assert_array_equal(decision.local.cpu_hz, np.minimum(asked, env.truth.local.cpu_max_hz))
@@ -159,7 +159,7 @@ def test_a_committee_that_is_off_takes_nothing_and_frees_its_shares():
         LocalAction(np.zeros((1, 6)), np.zeros((1, 6)), np.zeros((1, 6))),
         GlobalAction(np.eye(2)[None], np.array([[1.0, 0.0]]), np.full((1, 2), 0.5), shares, np.ones((1, 2, 4))),
     )
-    decision = decode(action, observation.twin, env.truth, "projection").decision
+    decision = decode(action, observation.twin, env.truth).decision
     spectrum = committee_spectrum(env.truth.global_, decision.global_)
     np.testing.assert_allclose(spectrum[0, 1], 0.0)
     np.testing.assert_allclose(decision.global_.cpu_hz[0, 1], 0.0)
@@ -172,7 +172,7 @@ def test_whole_subchannels_round_down_and_give_the_rest_to_the_largest_remainder
     totals = np.array([[2.0, 0.9, 0.2, 1.6, 0.7, 0.6]])
     local = LocalAction(0.25 * totals / 6.0, 0.75 * totals / 6.0, np.ones((1, 6)))
     action = Action(local, random_action(np.random.default_rng(0), env).global_)
-    decision = decode(action, observation.twin, env.truth, "projection").decision
+    decision = decode(action, observation.twin, env.truth).decision
     np.testing.assert_allclose(head_spectrum(env.truth.local, decision.local), [[2.0, 1.0, 0.0, 2.0, 1.0, 0.0]], atol=1e-12)
     np.testing.assert_allclose(decision.local.uplink[0, 3] / decision.local.multicast[0, 3], 1.0 / 3.0)
 
@@ -183,7 +183,7 @@ def test_as_printed_rounds_to_the_nearest_whole_even_past_the_budget():
     totals = np.array([[2.0, 0.9, 0.4, 1.6, 0.7, 1.6]])
     local = LocalAction(0.5 * totals / 6.0, 0.5 * totals / 6.0, np.ones((1, 6)))
     action = Action(local, random_action(np.random.default_rng(0), env).global_)
-    decision = decode(action, twin, env.truth, "as_printed").decision
+    decision = decode(action, twin, env.truth, env.rules).decision
     np.testing.assert_allclose(head_spectrum(env.truth.local, decision.local), [[2.0, 1.0, 0.0, 2.0, 1.0, 2.0]], atol=1e-12)
 
 
@@ -193,7 +193,7 @@ def test_as_printed_keeps_amounts_and_reports_claims_that_break_c3():
     action = random_action(np.random.default_rng(0), env, 5.0)
     claims = np.array([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 1.0]]])
     action = dataclasses.replace(action, global_=dataclasses.replace(action.global_, preference=claims))
-    decoded = decode(action, observation.twin, env.truth, "as_printed")
+    decoded = decode(action, observation.twin, env.truth, env.rules)
     assert decoded.claims_hold.tolist() == [True, False, False]
     np.testing.assert_allclose(decoded.decision.local.uplink, 6.0 * action.local.uplink)
     np.testing.assert_array_equal(decoded.decision.local.cpu_hz, action.local.cpu * observation.twin.local.cpu_max_hz)
@@ -264,8 +264,8 @@ def test_relabelling_heads_of_an_ap_relabels_the_decision(seed):
     relabelled = dataclasses.replace(
         action, local=LocalAction(local.uplink[:, heads], local.multicast[:, heads], local.cpu[:, heads])
     )
-    plain = decode(action, twin, truth, "projection").decision
-    other = decode(relabelled, moved(twin), moved(truth), "projection").decision
+    plain = decode(action, twin, truth).decision
+    other = decode(relabelled, moved(twin), moved(truth)).decision
     np.testing.assert_allclose(other.local.uplink, plain.local.uplink[:, heads])
     for k in range(2):
         np.testing.assert_allclose(other.local.peer[:, k], plain.local.peer[:, k][:, within[k]][:, :, within[k]])

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from twingap.baselines.solver_decisions import planned_decisions
 from twingap.opt.decision import Decision, GlobalDecision, LocalDecision, stack_decisions
 from twingap.opt.errors import InputError
 from twingap.opt.evaluation import evaluate
@@ -130,6 +131,34 @@ def test_as_printed_executes_decisions_as_they_are():
     assert np.all(step.evaluation.violation > 0.9)
 
 
+def test_over_capacity_is_clipped_or_voids_the_epoch_under_both_decodings():
+    """Half of the CPU readings are above the capacity; shares and claims keep to their constraints."""
+    asked = equal_shares(make_env("tiny", {"cpu": 0.2}, 2, 200), cpu=1.0, size=0.99)
+    steps = {}
+    for decoding in ("projection", "as_printed"):
+        for treatment in ("clip", "void"):
+            env = make_env("tiny", {"cpu": 0.2}, 2, 200, decoding=decoding, over_capacity=treatment)
+            env.reset()
+            steps[decoding, treatment] = env.step(asked)
+    clipped, void = steps["projection", "clip"], steps["projection", "void"]
+    above = void.decision.local.cpu_hz > void.truth.local.cpu_max_hz * (1.0 + 1e-9)
+    assert above.any()
+    np.testing.assert_array_equal(clipped.decision.local.cpu_hz[above], void.truth.local.cpu_max_hz[above])
+    np.testing.assert_array_equal(clipped.decision.local.cpu_hz[~above], void.decision.local.cpu_hz[~above])
+    assert clipped.paid.all()
+    np.testing.assert_array_equal(void.paid, void.evaluation.feasible)
+    assert not void.paid[above.any(axis=-1)].any()
+    np.testing.assert_array_equal(void.reward, np.where(void.paid, void.evaluation.utility, 0.0))
+    for treatment in ("clip", "void"):
+        printed, projected = steps["as_printed", treatment], steps["projection", treatment]
+        np.testing.assert_array_equal(printed.reward, projected.reward)
+    solver = make_env("tiny", {"cpu": 0.2}, 2, 200, over_capacity="void")
+    observation = solver.reset()
+    planned = solver.step(planned_decisions(observation.twin))
+    np.testing.assert_array_equal(planned.paid, planned.evaluation.feasible)
+    assert 0 < planned.paid.sum() < 200
+
+
 def test_features_are_the_numbers_of_17_and_19():
     observation = make_env("paper", 0.1, 0, 64).reset()
     assert observation.local.shape == (64, 8, 110)
@@ -207,6 +236,7 @@ def test_the_solvers_decisions_earn_the_solvers_objective(preset, modes):
     ("arguments", "field"),
     [
         ({"decoding": "strict"}, "decoding"),
+        ({"over_capacity": "cut"}, "over_capacity"),
         ({"num_envs": 0}, "num_envs"),
         ({"seed": -1}, "seed"),
         ({"horizon": 2.5}, "horizon"),

@@ -13,7 +13,15 @@ from twingap.studies.gap_statistics import interquartile_mean, stratified_bootst
 def rows(policy, gaps, slack=0.01, sigma=0.1, seed=0, part="sum"):
     gaps = np.asarray(gaps)
     return pd.DataFrame(
-        {"policy": policy, "sigma": sigma, "seed": seed, "part": part, "episode": np.arange(len(gaps))}
+        {
+            "policy": policy,
+            "decoding": "projection",
+            "over_capacity": "clip",
+            "sigma": sigma,
+            "seed": seed,
+            "part": part,
+            "episode": np.arange(len(gaps)),
+        }
         | {"gap": gaps, "gap_to_incumbent": gaps - slack}
     )
 

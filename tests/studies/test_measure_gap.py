@@ -74,6 +74,28 @@ def test_the_page(report, tmp_path):
         report.write_html(tmp_path / "nowhere" / "page.html")
 
 
+def test_a_void_epoch_earns_nothing_and_costs_the_whole_gap(tmp_path):
+    """The solver that trusts the twin asks for more CPU than there is; the oracle never does."""
+    policies = {"trusting": "certainty_equivalent", "knowing": "oracle"}
+    settings = SETTINGS | {"sigma": [0.2], "epochs": 40, "seeds": [0]}
+    void = twingap.measure_gap(policies, **settings, over_capacity="void")
+    clip = twingap.measure_gap(policies, **settings)
+    table, usual = (each.table().query("part == 'sum'").set_index("policy") for each in (void, clip))
+    assert set(table["over_capacity"]) == {"void"}
+    assert 0.1 < table.loc["trusting", "voided"] < 1.0
+    assert table.loc["knowing", "voided"] == 0.0
+    assert usual["voided"].eq(0.0).all()
+    assert table.loc["knowing", "gap"] == usual.loc["knowing", "gap"]
+    assert table.loc["trusting", "gap"] > usual.loc["trusting", "gap"] + 0.05
+    single = twingap.measure_gap({"trusting": "certainty_equivalent"}, **settings | {"episode_length": 1}, over_capacity="void")
+    empty = single.episodes().query("voided == 1")
+    np.testing.assert_array_equal(empty["utility"], 0.0)
+    np.testing.assert_allclose(empty["gap_to_incumbent"], 1.0)
+    assert empty.query("part == 'local'")["finished"].eq(0.0).all()
+    void.write_html(tmp_path / "void.html")
+    assert "executed at the capacity" in (tmp_path / "void.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("policies", "changes", "field"),
     [
@@ -85,6 +107,8 @@ def test_the_page(report, tmp_path):
         ({"x": Mine()}, {"seeds": []}, "seeds"),
         ({"x": Mine()}, {"sigma": [-1.0]}, "sigma"),
         ({"x": Mine()}, {"preset": "huge"}, "preset"),
+        ({"x": Mine()}, {"decoding": "guess"}, "decoding"),
+        ({"x": Mine()}, {"over_capacity": "guess"}, "over_capacity"),
         ({"x": Mine()}, {"planets": 9}, "planets"),
     ],
 )
