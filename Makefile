@@ -12,12 +12,13 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install study test test-fast lint format judge clean
+.PHONY: help install study test test-fast lint format docs judge clean
 
 help:
 	@echo "make study [NAME=gap] [OUTPUT=results/gap] [WORKERS=2]   run a study and write its report"
 	@echo "make test | test-fast    all tests | without the slow ones"
 	@echo "make lint | format       ruff and basedpyright | ruff format"
+	@echo "make docs                the documentation as pages, in site/"
 	@echo "make judge               judge the solver from outside (needs ../shared/judge)"
 	@echo "make clean               remove the environment and caches"
 
@@ -48,10 +49,14 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: install
+	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs site
+	@echo "documentation: site/index.html"
+
 judge: install
 	$(BIN)/python ../shared/judge/judge.py --only $(FAMILIES) \
 		-- $(BIN)/twingap solve {snapshot} --output {solution} --gap 1e-4 --time-limit 60
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,7 +29,7 @@ def solve(
 ) -> Result:
     """Solve one snapshot of Problem (16).
 
-    gap: relative gap (bound - objective) / max(|objective|, 1e-9) at which to stop; time_limit: seconds of wall clock, from
+    gap: relative gap ``(bound - objective) / max(|objective|, 1e-9)`` at which to stop; time_limit: seconds of wall clock, from
     when the solver is ready (the first solve on a fresh machine compiles before that, for half a minute to a minute).
     certificate: whether the result must hold a ``certificate`` of its bound, for solvers that write one.
     The objective is what the decision earns by the equations; the bound is +inf unless the solver proves one.
