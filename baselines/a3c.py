@@ -4,7 +4,8 @@ Every worker has an environment and a copy of the networks. It rolls out, comput
 
     - mean of log pi(a|s) A - sum of coefficient x entropy + (V - return)^2,      A by ``advantages.gae``,
 
-on its copy, pushes the gradient through Adam into the shared parameters (whose moments are shared, too) and pulls them. Other
+on its copy, pushes the gradient through Adam or RMSProp into the shared parameters (whose moments are shared, too) and pulls
+them. Other
 workers have pushed meanwhile, so gradients are stale by up to one push of each: the asynchrony that gives the method its name.
 There is no clip (28): nothing holds the policy near the one that drew the data.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +30,10 @@ from ..rl.value_normalisation import ValueNormaliser
 from .game import Features, Game, Outcome
 
 BETA, BETA_SQUARE, EPSILON = 0.9, 0.999, 1e-5
+# Weight of the past in RMSProp's second moment (Mnih et al., 2016).
+ALPHA = 0.99
+
+Optimiser = Literal["adam", "rmsprop"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class A3cNumbers:
     value_decay: float
     entropy: Mapping[str, float]
     batch_normalised: bool
+    optimiser: Optimiser = "adam"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +87,28 @@ class SharedTeam:
 
     @torch.no_grad()
     def push(self, gradient: Tensor, returns: Tensor, progress: float) -> None:
-        """One step of Adam on the shared weights; counts the returns."""
+        """One step of the optimiser on the shared weights; counts the returns."""
         numbers = self.numbers
         decay = 1.0 - progress * (1.0 - numbers.final_learning_rate)
         self.pushes += 1
-        steps = int(self.pushes)
-        self.mean.lerp_(gradient, 1.0 - BETA)
-        self.square.lerp_(gradient.square(), 1.0 - BETA_SQUARE)
-        size = (self.square / (1.0 - BETA_SQUARE**steps)).sqrt_().add_(EPSILON)
-        step = (self.mean / (1.0 - BETA**steps)).div_(size)
+        step = self._adam(gradient) if numbers.optimiser == "adam" else self._rmsprop(gradient)
         step[: self.actor_size] *= numbers.learning_rate * decay
         step[self.actor_size :] *= numbers.critic_learning_rate * decay
         self.weights -= step
         self.normaliser.update(returns)
+
+    def _adam(self, gradient: Tensor) -> Tensor:
+        """mean / (sqrt(square) + eps), both moments corrected for their start at zero."""
+        steps = int(self.pushes)
+        self.mean.lerp_(gradient, 1.0 - BETA)
+        self.square.lerp_(gradient.square(), 1.0 - BETA_SQUARE)
+        size = (self.square / (1.0 - BETA_SQUARE**steps)).sqrt_().add_(EPSILON)
+        return (self.mean / (1.0 - BETA**steps)).div_(size)
+
+    def _rmsprop(self, gradient: Tensor) -> Tensor:
+        """gradient / (sqrt(square) + eps), as published: no momentum, statistics shared by all workers."""
+        self.square.lerp_(gradient.square(), 1.0 - ALPHA)
+        return gradient / self.square.sqrt().add_(EPSILON)
 
     @torch.no_grad()
     def pull(self, networks: Networks, normaliser: ValueNormaliser) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from ..rl.mappo_settings import GLOBAL_DEFAULTS, GLOBAL_HEADS, LOCAL_DEFAULTS, LOCAL_HEADS
 from ..rl.search_space import Range, SearchSpace
 from ..rl.settings import changed, is_count, is_positive, is_within, require
+from .a3c import Optimiser
 
 Order = Literal["tickets", "free"]
 
@@ -44,6 +45,8 @@ class A3cSettings:
     """Processes; 1 runs in the program itself."""
     order: Order = "tickets"
     """Of pushes, see ``a3c_workers``: with tickets runs repeat bit for bit, free ones do not (with one worker both do)."""
+    optimiser: Optimiser = "adam"
+    """Of the shared weights; rmsprop is the published one, with moments shared alike."""
     pushes: int = 4
     rollout: int = 1
     """Epochs per push, in each environment of a worker."""
@@ -63,6 +66,7 @@ class A3cSettings:
         for name in ("updates", "workers", "pushes", "rollout"):
             require(is_count(getattr(self, name)), name, getattr(self, name), "a whole number >= 1")
         require(self.order in get_args(Order), "order", self.order, " or ".join(get_args(Order)))
+        require(self.optimiser in get_args(Optimiser), "optimiser", self.optimiser, " or ".join(get_args(Optimiser)))
         for name in ("discount", "gae_lambda"):
             require(is_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
         require(is_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")

@@ -153,7 +153,8 @@ def numbers_of(settings: A3cSettings, team: A3cTeam) -> A3cNumbers:
     """What a worker reads of the settings of one team."""
     of_team = {each.name: getattr(team, each.name) for each in fields(team) if each.name != "hidden"}
     of_run = {
-        name: getattr(settings, name) for name in ("rollout", "discount", "gae_lambda", "value_decay", "batch_normalised")
+        name: getattr(settings, name)
+        for name in ("rollout", "discount", "gae_lambda", "value_decay", "batch_normalised", "optimiser")
     }
     return A3cNumbers(**of_team, **of_run)
 

@@ -23,16 +23,18 @@ def _noise(scale: float) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class DdpgSettings(OffPolicySettings):
-    """Of a run of both teams, for 128 environments of preset ``paper``. ``learning_rate`` is the actor's; both fall alike."""
+    """Of a run of both teams, for 128 environments of preset ``paper``. ``learning_rate`` is the actor's; both fall alike.
+    Rates and ``exploration`` are what ``twingap tune`` found (docs/tuning.md)."""
 
-    learning_rate: float = 3e-4
-    critic_learning_rate: float = 3e-3
+    learning_rate: float = 1.4e-4
+    critic_learning_rate: float = 1.3e-2
+    final_learning_rate: float = 0.25
     actor_warm_up: int = 60
     """Critic steps before the first actor step: an actor that follows a critic of noise leaves a good start at once."""
     noise_start: Mapping[str, float] = field(default_factory=lambda: _noise(1.0))
     noise_end: Mapping[str, float] = field(default_factory=lambda: _noise(0.25))
     """Standard deviation of exploration by action head at both ends of the run, geometric between."""
-    exploration: float = 1.0
+    exploration: float = 0.33
     """Times all of them."""
 
     def __post_init__(self) -> None:

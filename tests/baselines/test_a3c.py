@@ -1,7 +1,8 @@
-"""A3C: the loss by hand, shared Adam against torch's, workers in processes against workers taken in turn."""
+"""A3C: the loss by hand, shared optimisers against torch's, workers in processes against workers taken in turn."""
 
 import multiprocessing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -41,13 +42,18 @@ def test_the_loss_is_policy_gradient_entropy_and_value_error():
     assert float(found) == pytest.approx(expected, abs=1e-6)
 
 
-def test_shared_adam_is_torchs_adam():
+@pytest.mark.parametrize(
+    ("name", "torchs"),
+    [("adam", partial(torch.optim.Adam, eps=1e-5)), ("rmsprop", partial(torch.optim.RMSprop, alpha=0.99, eps=1e-5))],
+)
+def test_shared_optimisers_are_torchs(name, torchs):
     torch.manual_seed(0)
     actor, critic = nn.Linear(3, 2), nn.Linear(3, 1)
     networks = Networks(actor, critic)
-    shared = SharedTeam(networks, numbers(learning_rate=0.01, critic_learning_rate=0.03, final_learning_rate=0.5))
-    optimiser = torch.optim.Adam(
-        [{"params": list(actor.parameters()), "lr": 0.0075}, {"params": list(critic.parameters()), "lr": 0.0225}], eps=1e-5
+    rates = numbers(learning_rate=0.01, critic_learning_rate=0.03, final_learning_rate=0.5, optimiser=name)
+    shared = SharedTeam(networks, rates)
+    optimiser = torchs(
+        [{"params": list(actor.parameters()), "lr": 0.0075}, {"params": list(critic.parameters()), "lr": 0.0225}]
     )
     for _ in range(5):
         gradients = [torch.randn_like(each) for each in networks.parameters()]
