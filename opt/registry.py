@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import numpy as np
@@ -99,19 +99,38 @@ def registered_solvers() -> dict[str, SolverEntry]:
 @cache
 def _of_other_packages() -> tuple[tuple[str, SolverEntry], ...]:
     """Read once: looking through all installed packages takes longer than most solves."""
-    found: list[tuple[str, SolverEntry]] = []
-    for point in entry_points(group=GROUP):
-        origin = point.dist.name if point.dist else "unknown"
-        found.append((point.name, SolverEntry(point.value, "see its package", "see its package", draws=True, origin=origin)))
-    return tuple(found)
+    return tuple((point.name, _entry(point)) for point in entry_points(group=GROUP))
+
+
+def _entry(point: EntryPoint) -> SolverEntry:
+    """What an entry point names: a SolverEntry, which says what the solver proves and handles, or the solver function alone.
+
+    A package whose own imports are missing is listed as not installed; InputError when it has not what it registers.
+    """
+    origin = point.dist.name if point.dist else "unknown"
+    unsaid = SolverEntry(point.value, "see its package", "see its package", draws=True, origin=origin)
+    try:
+        named: object = point.load()
+    except ModuleNotFoundError as error:
+        return replace(unsaid, requires=(error.name or point.module,))
+    except AttributeError as error:
+        raise InputError(
+            f"names {point.value}, which is not there ({error})", field=f"{GROUP}.{point.name}", source=origin
+        ) from None
+    return replace(named, origin=origin) if isinstance(named, SolverEntry) else unsaid
+
+
+def _find(name: str) -> SolverEntry:
+    """Other packages are only asked (and imported) when the name is none of ours."""
+    known = SOLVERS if name in SOLVERS else registered_solvers()
+    if name not in known:
+        raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="solver")
+    return known[name]
 
 
 def find_solver(name: str) -> Solver:
     """The solver function. InputError when the name is unknown or a package it needs is missing."""
-    known = registered_solvers()
-    if name not in known:
-        raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="solver")
-    entry = known[name]
+    entry = _find(name)
     if entry.missing:
         raise InputError(f"{name!r} needs {', '.join(entry.missing)}; install it first", field="solver")
     return _imported(entry.target)
@@ -119,8 +138,8 @@ def find_solver(name: str) -> Solver:
 
 def prepare_solver(name: str, snapshot: Snapshot) -> None:
     """Whatever the solver of that name wants done before its clock starts."""
-    entry = registered_solvers().get(name)
-    if entry is not None and entry.prepare:
+    entry = _find(name)
+    if entry.prepare:
         _imported(entry.prepare)(snapshot)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
 PACKAGE = EXAMPLES / "twingap-example"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -39,12 +40,22 @@ def snippet():
     return code
 
 
+def shown():
+    """What the README says that it prints."""
+    return re.findall(r"```\n( +policy.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)[0]
+
+
 def test_the_readmes_snippet_measures_a_function_of_ones_own(installed, tmp_path):
     code = snippet()
     assert len([line for line in code.splitlines() if line.strip()]) < 15
     (tmp_path / "mine.py").write_text(code)
-    shown = run("mine.py", cwd=tmp_path, path=[installed])
-    rows = {(policy, float(sigma)): [float(x) for x in rest] for policy, sigma, *rest in table(shown)}
+    said = run("mine.py", cwd=tmp_path, path=[installed])
+    rows, expected = (
+        {(policy, float(sigma)): [float(x) for x in rest] for policy, sigma, *rest in table(each)} for each in (said, shown())
+    )
+    assert rows.keys() == expected.keys()
+    for row, numbers in expected.items():
+        assert rows[row] == pytest.approx(numbers, abs=2e-6)
     assert {policy for policy, _ in rows} == {"mine", "by_load", "certainty_equivalent", "oracle"}
     for gap, slack, twin, own in rows.values():
         assert slack + twin + own == pytest.approx(gap, abs=2e-6)
@@ -52,9 +63,9 @@ def test_the_readmes_snippet_measures_a_function_of_ones_own(installed, tmp_path
     assert "mine" in (tmp_path / "gap.html").read_text()
 
 
-def table(shown):
+def table(text):
     """Rows of a printed data frame, index dropped."""
-    lines = [line.split() for line in shown.splitlines()]
+    lines = [line.split() for line in text.splitlines()]
     return [line[1:] for line in lines if line and line[0].isdigit()]
 
 
@@ -62,7 +73,8 @@ def test_the_installed_solver_is_listed_and_its_bound_holds(installed, tmp_path)
     code = """
 import twingap
 from twingap.opt.registry import registered_solvers
-assert registered_solvers()["random_search"].origin == "twingap-example", registered_solvers()["random_search"]
+entry = registered_solvers()["random_search"]
+assert entry.origin == "twingap-example" and entry.draws and "per_link" not in entry.handles and not entry.missing, entry
 for changes in ({}, {"timeout_rule": "cap"}, {"floor_adaptation": False}, {"committees": 3, "aps": 4}):
     snapshot = twingap.draw("tiny", seed=1, **changes)
     mine, certified = twingap.solve(snapshot, solver="random_search", time_limit=5.0), twingap.solve(snapshot)
@@ -80,6 +92,14 @@ for name, changes in (("local.multicast", {"multicast": "per_link"}), ("local.wh
 print("held")
 """
     assert run("-c", code, cwd=tmp_path, path=[installed]) == "held\n"
+
+
+def test_the_contract_meets_the_installed_solver(installed):
+    """It says what it handles, so the battery of our own solvers knows which modes it may refuse."""
+    battery = ROOT / "tests" / "contract" / "test_solvers.py"
+    chosen = "random_search and (answers_hold or unsupported or same_seed)"
+    said = run("-m", "pytest", "-p", "no:cacheprovider", battery, "-k", chosen, cwd=ROOT, path=[installed])
+    assert re.search(r"\b18 passed", said), said
 
 
 def test_the_heuristic(tmp_path):

@@ -13,10 +13,19 @@ import numpy as np
 
 from twingap import Decision, GlobalDecision, InputError, LocalDecision, Snapshot, evaluate
 from twingap.opt.local_equations import training_work, upload_time
+from twingap.opt.registry import SolverEntry
 from twingap.opt.result import Answer, Budget, Deadline, relative_gap
 
 ROUNDS, DRAWS = 40, 256
 SLACK = 2e-9
+
+# What the entry point names. An entry point may also name ``solve`` itself; then nobody knows what it proves and handles.
+SOLVER = SolverEntry(
+    target="twingap_example.random_search:solve",
+    proves="upper bound: each head and each committee at its fastest, at no cost",
+    handles="group, fail and cap, floor and smooth; divisible subchannels",
+    draws=True,
+)
 
 
 def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answer:
