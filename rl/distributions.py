@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 Latents = dict[str, Tensor]
+HALF_LOG_TURN = 0.5 * math.log(2.0 * math.pi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +44,17 @@ class Gaussian:
 
     def log_prob(self, value: Tensor) -> Tensor:
         """[env, agent]: sum over the slots that count."""
-        scaled = (value - self.mean) * (-self.log_std).exp()
-        return _sum(-0.5 * scaled.square() - self.log_std - 0.5 * math.log(2.0 * math.pi), self.counts)
+        found: Tensor = NormalLogProb.apply(value, self.mean, self.log_std, self.counts)  # pyright: ignore[reportAssignmentType]
+        return found
 
     def entropy(self) -> Tensor:
         """[env, agent]: sum over the slots that count [nats]."""
-        entropy = 0.5 + 0.5 * math.log(2.0 * math.pi) + self.log_std
-        return _sum(entropy.expand_as(self.mean), self.counts)
+        entropy = 0.5 + HALF_LOG_TURN + self.log_std
+        if entropy.dim() > 0:
+            return _sum(entropy.expand_as(self.mean), self.counts)
+        # All slots alike: counting them is enough.
+        slots = self.mean.shape[-1] if self.counts is None else self.counts.sum(dim=-1)
+        return (entropy * slots).expand(self.mean.shape[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +117,37 @@ class Hybrid:
     def entropies(self) -> dict[str, Tensor]:
         """Entropy of each head [env, agent] in nats (a coefficient each, see MappoSettings)."""
         return {name: head.entropy() for name, head in self.heads.items()}
+
+
+class NormalLogProb(torch.autograd.Function):
+    """Sum over the slots that count of log N(value; mean, exp(log_std)); shapes as in Gaussian. Written out because autograd would
+    take nine small steps each way.
+
+    With s = (value - mean) / std: d/d mean = s / std, d/d log_std = s^2 - 1. The value is an action taken: no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, mean: Tensor, log_std: Tensor, counts: Tensor | None) -> Tensor:
+        """[env, agent]."""
+        precision = (-log_std).exp()
+        scaled = (value - mean).mul_(precision)
+        if counts is not None:
+            scaled.mul_(counts)
+        ctx.save_for_backward(scaled, precision, log_std, counts)
+        constant = log_std + HALF_LOG_TURN
+        slots = constant.expand(mean.shape[-1:]).sum() if counts is None else (constant * counts).sum(dim=-1)
+        return scaled.square().sum(dim=-1).mul_(-0.5).sub_(slots)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Of mean and log_std."""
+        slope = gradients[0].unsqueeze(-1)
+        scaled, precision, log_std, counts = ctx.saved_tensors
+        weighted = slope * scaled
+        of_log_std = weighted * scaled
+        of_log_std -= slope if counts is None else slope * counts
+        return None, weighted.mul_(precision), of_log_std.sum_to_size(log_std.shape), None
 
 
 def _sum(per_slot: Tensor, counts: Tensor | None) -> Tensor:

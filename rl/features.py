@@ -43,7 +43,7 @@ class HeadFeatures:
 
     def at(self, rows: Tensor) -> HeadFeatures:
         """Some of the environments."""
-        return HeadFeatures(self.values[rows], self.is_head)
+        return HeadFeatures(self.values.index_select(0, rows), self.is_head)
 
     @staticmethod
     def join(parts: list[HeadFeatures]) -> HeadFeatures:
@@ -75,7 +75,7 @@ class CommitteeFeatures:
 
     def at(self, rows: Tensor) -> CommitteeFeatures:
         """Some of the environments."""
-        return CommitteeFeatures(self.committee[rows], self.delegate[rows], self.access[rows], self.is_delegate)
+        return CommitteeFeatures(self.committee.index_select(0, rows), self.delegate.index_select(0, rows), self.access.index_select(0, rows), self.is_delegate)
 
     @staticmethod
     def join(parts: list[CommitteeFeatures]) -> CommitteeFeatures:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..opt.arrays import Booleans, Floats
 from .advantages import gae, share_credit
 from .distributions import Hybrid, Latents
 from .features import CommitteeFeatures, HeadFeatures
+from .flat_adam import FlatAdam
 from .mappo_settings import MappoSettings, TeamSettings
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
 from .own_networks import OwnGlobalCritic, OwnLocalCritic
-from .saved_tensors import below, optimiser_tensors, restore_optimiser
+from .saved_tensors import below
 from .value_normalisation import ValueNormaliser
 
 Features = HeadFeatures | CommitteeFeatures
@@ -29,10 +32,29 @@ def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip
 
     Ratio beta = exp(log_prob - old_log_prob); objective min(beta a, clip(beta, 1 - clip, 1 + clip) a). Same shapes.
     """
-    ratio = (log_prob - old_log_prob).exp()
-    objective = torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)
-    outside = ((ratio.detach() - 1.0).abs() > clip).float().mean()
-    return -objective.mean(), outside
+    loss, outside = ClippedLoss.apply(log_prob, old_log_prob, advantage, clip)  # pyright: ignore[reportGeneralTypeIssues]
+    return loss, outside
+
+
+class ClippedLoss(torch.autograd.Function):
+    """``clipped_loss`` with its slope written out: d/d log_prob of beta a is beta a where that is the lesser term of (28), else 0."""
+
+    @staticmethod
+    def forward(ctx: Any, log_prob: Tensor, old: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
+        """(loss, clip fraction)."""
+        ratio = (log_prob - old).exp_()
+        free, held = ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip).mul_(advantage)
+        ctx.save_for_backward(free, held)
+        outside = (ratio.sub_(1.0).abs_() > clip).float().mean()
+        ctx.mark_non_differentiable(outside)
+        return torch.minimum(free, held).mean().neg_(), outside
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Of log_prob; the rest is data."""
+        free, held = ctx.saved_tensors
+        return (free * (free <= held)).mul_(gradients[0] / -free.numel()), None, None, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +69,9 @@ class Batch:
 
     def at(self, rows: Tensor) -> Batch:
         """Some of the rows."""
-        latents = {name: values[rows] for name, values in self.latents.items()}
-        return Batch(self.features.at(rows), latents, self.log_prob[rows], self.advantage[rows], self.returns[rows])
+        latents = {name: values.index_select(0, rows) for name, values in self.latents.items()}
+        log_prob, advantage, returns = (each.index_select(0, rows) for each in (self.log_prob, self.advantage, self.returns))
+        return Batch(self.features.at(rows), latents, log_prob, advantage, returns)
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,15 @@ class TeamRecord:
         return {f"{team}.{name}": value for name, value in named.items()}
 
 
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """Of one gradient step: figures (policy loss, value loss, clip fraction, KL, gradient norm) and the entropy of each head."""
+
+    figures: Tensor
+    heads: tuple[str, ...]
+    entropy: Tensor
+
+
 class Learner:
     """One team's networks, optimisers and value normaliser."""
 
@@ -78,22 +110,13 @@ class Learner:
         self.actor, self.critic = actor.to(device), critic.to(device)
         self.settings, self.team = settings, team
         self.normaliser = ValueNormaliser(settings.value_decay).to(device)
-        self.optimiser = torch.optim.Adam(
-            [
-                {"params": list(actor.parameters()), "lr": team.learning_rate},
-                {"params": list(critic.parameters()), "lr": team.critic_learning_rate},
-            ],
-            eps=1e-5,
-            fused=True,
-        )
+        self.actor_optimiser, self.critic_optimiser = FlatAdam(self.actor), FlatAdam(self.critic)
+        self.decay = 1.0
         self.steps: list[tuple[Features, Latents, Tensor, Tensor]] = []
 
     def advance(self, progress: float) -> None:
         """Set learning rates and standard deviations for this point of the run, progress in [0, 1)."""
-        team = self.team
-        decay = 1.0 - progress * (1.0 - team.final_learning_rate)
-        for group, rate in zip(self.optimiser.param_groups, (team.learning_rate, team.critic_learning_rate), strict=True):
-            group["lr"] = rate * decay
+        self.decay = 1.0 - progress * (1.0 - self.team.final_learning_rate)
         self.actor.spreads.progress = progress
 
     @torch.no_grad()
@@ -138,52 +161,57 @@ class Learner:
             error = batch.returns - self.normaliser.denormalise(self.critic(batch.features))
             explained = 1.0 - float(error.var() / batch.returns.var().clamp(min=1e-12))
         self.normaliser.update(batch.returns)
+        batch = replace(batch, returns=self.normaliser.normalise(batch.returns))
         number = len(batch.returns)
-        figures: list[Tensor] = []
-        entropies: list[dict[str, Tensor]] = []
+        passes: list[Pass] = []
         for _ in range(team.epochs):
             order = torch.randperm(number, generator=generator, device=batch.returns.device)
             for rows in order.chunk(team.minibatches):
                 part = batch if team.minibatches == 1 else batch.at(rows)
-                of_pass, by_head = self._descend(part)
-                figures.append(of_pass)
-                entropies.append(by_head)
-        policy_loss, value_loss, clipped, kl, norm = torch.stack(figures).mean(dim=0).tolist()
-        entropy = {name: float(torch.stack([each[name] for each in entropies]).mean()) for name in entropies[0]}
-        return TeamRecord(policy_loss, value_loss, clipped, kl, explained, norm, entropy)
+                passes.append(self._descend(part))
+        policy_loss, value_loss, clipped, kl, norm = torch.stack([each.figures for each in passes]).mean(dim=0).tolist()
+        entropy = torch.stack([each.entropy for each in passes]).mean(dim=0).tolist()
+        by_head = dict(zip(passes[0].heads, entropy, strict=True))
+        return TeamRecord(policy_loss, value_loss, clipped, kl, explained, norm, by_head)
 
-    def _descend(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """One gradient step of actor and critic."""
+    def _descend(self, batch: Batch) -> Pass:
+        """One gradient step of actor and critic; the batch's returns as the critic has them."""
+        team = self.team
         distribution: Hybrid = self.actor(batch.features)
         log_prob = distribution.log_prob(batch.latents)
-        policy_loss, clipped = clipped_loss(log_prob, batch.log_prob, batch.advantage, self.team.clip)
-        entropies = {name: entropy.mean() for name, entropy in distribution.entropies().items()}
-        bonus = sum((weight * entropies[name] for name, weight in self.team.entropy.items()), torch.zeros_like(policy_loss))
-        value_loss = (self.critic(batch.features) - self.normaliser.normalise(batch.returns)).square().mean()
-        self.optimiser.zero_grad(set_to_none=True)
+        policy_loss, clipped = clipped_loss(log_prob, batch.log_prob, batch.advantage, team.clip)
+        entropies = {name: head.entropy().mean() for name, head in distribution.heads.items() if team.entropy.get(name)}
+        bonus = sum((weight * entropies[name] for name, weight in team.entropy.items() if weight), torch.zeros_like(policy_loss))
+        value_loss = (self.critic(batch.features) - batch.returns).square().mean()
+        self.actor_optimiser.zero()
+        self.critic_optimiser.zero()
         (policy_loss - bonus + value_loss).backward()
-        norm = nn.utils.clip_grad_norm_(self.actor.parameters(), self.team.max_gradient_norm)
-        nn.utils.clip_grad_norm_(self.critic.parameters(), self.team.max_gradient_norm)
-        self.optimiser.step()
+        norm = self.actor_optimiser.step(team.learning_rate * self.decay, team.max_gradient_norm)
+        self.critic_optimiser.step(team.critic_learning_rate * self.decay, team.max_gradient_norm)
         with torch.no_grad():
             difference = log_prob - batch.log_prob
             kl = (difference.exp() - 1.0 - difference).mean()
-        figures = torch.stack([policy_loss, value_loss, clipped, kl, norm]).detach().cpu()
-        return figures, {name: value.detach().cpu() for name, value in entropies.items()}
+            each = [entropies[name] if name in entropies else head.entropy().mean() for name, head in distribution.heads.items()]
+            return Pass(torch.stack([policy_loss, value_loss, clipped, kl, norm]), tuple(distribution.heads), torch.stack(each))
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that changes in training, by name: weights, scales, normaliser, and the optimiser's moments."""
         found: dict[str, Tensor] = {}
         for part, module in self._modules().items():
             found |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
-        found |= {f"optimiser.{name}": tensor for name, tensor in optimiser_tensors(self.optimiser).items()}
+        for part, optimiser in self._optimisers().items():
+            found |= {f"{part}.{name}": tensor for name, tensor in optimiser.tensors().items()}
         return found
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from ``tensors()`` of another learner with the same settings."""
         for part, module in self._modules().items():
             module.load_state_dict(below(part, tensors))
-        restore_optimiser(self.optimiser, below("optimiser", tensors))
+        for part, optimiser in self._optimisers().items():
+            optimiser.restore(below(part, tensors))
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"actor": self.actor, "critic": self.critic, "normaliser": self.normaliser}
+
+    def _optimisers(self) -> dict[str, FlatAdam]:
+        return {"actor_optimiser": self.actor_optimiser, "critic_optimiser": self.critic_optimiser}

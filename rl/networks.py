@@ -32,6 +32,7 @@ from .features import (
     HeadFeatures,
 )
 from .mappo_settings import LOCAL_HEADS, Context, TeamSettings
+from .stack import Stack
 
 # Logits move further than logarithms of shares before they matter.
 GAIN = 5.0
@@ -74,10 +75,10 @@ class Standardise(nn.Module):
         return (values - self.mean) / self.std
 
 
-def mlp(inputs: int, hidden: int, outputs: int, *, out_gain: float = 1.0) -> nn.Sequential:
+def mlp(inputs: int, hidden: int, outputs: int, *, out_gain: float = 1.0) -> Stack:
     """Two hidden layers of ``hidden`` units; the last layer is scaled by ``out_gain``."""
     last = _last(hidden, outputs, out_gain)
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), last)
+    return Stack(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), last)
 
 
 class PerSlot(nn.Module):
@@ -90,7 +91,7 @@ class PerSlot(nn.Module):
         super().__init__()
         self.of_slot = nn.Linear(slot, hidden)
         self.of_context = nn.Linear(context, hidden, bias=False)
-        self.rest = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), _last(hidden, outputs, SMALL))
+        self.rest = Stack(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), _last(hidden, outputs, SMALL))
 
     def forward(self, slot: Tensor, context: Tensor) -> Tensor:
         """Outputs per slot."""
@@ -125,7 +126,7 @@ class HeadEncoder(nn.Module):
         self.context: Context = context
         self.width = hidden if context == "own" else 2 * hidden
         self.standardise = Standardise(features)
-        self.embed = nn.Sequential(nn.Linear(features, hidden), nn.SiLU())
+        self.embed = Stack(nn.Linear(features, hidden), nn.SiLU())
 
     def forward(self, inputs: HeadFeatures) -> tuple[Tensor, Tensor]:
         """(each head, context)."""
@@ -148,8 +149,8 @@ class LocalActor(nn.Module):
         means = self.start(inputs) + self.offsets(inputs)
         return Hybrid(
             {
-                name: Gaussian(means[..., column], self.spreads.log_std(name), inputs.is_head)
-                for column, name in enumerate(LOCAL_HEADS)
+                name: Gaussian(mean, self.spreads.log_std(name), inputs.is_head)
+                for name, mean in zip(LOCAL_HEADS, means.unbind(dim=-1), strict=True)
             }
         )
 
@@ -195,9 +196,9 @@ class CommitteeEncoder(nn.Module):
         self.width = 3 * hidden if context == "own" else 6 * hidden
         committee, delegate, access = features
         self.standardise = nn.ModuleList(Standardise(width) for width in features)
-        self.committee = nn.Sequential(nn.Linear(committee, hidden), nn.SiLU())
-        self.delegate = nn.Sequential(nn.Linear(delegate, hidden), nn.SiLU())
-        self.access = nn.Sequential(nn.Linear(access, hidden), nn.SiLU())
+        self.committee = Stack(nn.Linear(committee, hidden), nn.SiLU())
+        self.delegate = Stack(nn.Linear(delegate, hidden), nn.SiLU())
+        self.access = Stack(nn.Linear(access, hidden), nn.SiLU())
 
     @property
     def committee_scale(self) -> Standardise:
