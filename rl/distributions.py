@@ -120,8 +120,8 @@ class Hybrid:
 
 
 class NormalLogProb(torch.autograd.Function):
-    """Sum over the slots that count of log N(value; mean, exp(log_std)); shapes as in Gaussian. Written out because autograd would
-    take nine small steps each way.
+    """Sum over the slots that count of log N(value; mean, exp(log_std)); shapes as in Gaussian. Written out: by itself autograd
+    takes nine small steps each way.
 
     With s = (value - mean) / std: d/d mean = s / std, d/d log_std = s^2 - 1. The value is an action taken: no gradient.
     """
@@ -140,7 +140,9 @@ class NormalLogProb(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Of mean and log_std."""
         slope = gradients[0].unsqueeze(-1)
         scaled, precision, log_std, counts = ctx.saved_tensors

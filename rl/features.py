@@ -75,7 +75,8 @@ class CommitteeFeatures:
 
     def at(self, rows: Tensor) -> CommitteeFeatures:
         """Some of the environments."""
-        return CommitteeFeatures(self.committee.index_select(0, rows), self.delegate.index_select(0, rows), self.access.index_select(0, rows), self.is_delegate)
+        committee, delegate, access = (each.index_select(0, rows) for each in (self.committee, self.delegate, self.access))
+        return CommitteeFeatures(committee, delegate, access, self.is_delegate)
 
     @staticmethod
     def join(parts: list[CommitteeFeatures]) -> CommitteeFeatures:

@@ -1,4 +1,4 @@
-"""Adam on all parameters of a network laid out as one vector: a step, a norm or a clip is a few operations, not a few per tensor."""
+"""Adam on all parameters of a network as one vector: step, norm and clip are a few operations, not a few per tensor."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ class FlatAdam:
     def step(self, rate: float, largest: float) -> Tensor:
         """Shorten the gradient to the norm ``largest`` if it is longer, descend by Adam at this rate; its norm before."""
         gradient = self.gradient
-        norm = gradient.norm()
-        gradient.mul_((largest / (norm + LEAST_NORM)).clamp(max=1.0))
+        norm = torch.linalg.vector_norm(gradient)
+        shrink = largest / (float(norm) + LEAST_NORM)
+        if shrink < 1.0:
+            gradient.mul_(shrink)
         self.steps += 1
         self.mean.lerp_(gradient, 1.0 - BETA_MEAN)
         self.square.mul_(BETA_SQUARE).addcmul_(gradient, gradient, value=1.0 - BETA_SQUARE)

@@ -37,7 +37,7 @@ def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip
 
 
 class ClippedLoss(torch.autograd.Function):
-    """``clipped_loss`` with its slope written out: d/d log_prob of beta a is beta a where that is the lesser term of (28), else 0."""
+    """``clipped_loss`` with its slope written out: d/d log_prob of beta a is beta a where that is the lesser, else 0."""
 
     @staticmethod
     def forward(ctx: Any, log_prob: Tensor, old: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
@@ -51,7 +51,9 @@ class ClippedLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Of log_prob; the rest is data."""
         free, held = ctx.saved_tensors
         return (free * (free <= held)).mul_(gradients[0] / -free.numel()), None, None, None
@@ -96,7 +98,7 @@ class TeamRecord:
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """Of one gradient step: figures (policy loss, value loss, clip fraction, KL, gradient norm) and the entropy of each head."""
+    """Of one gradient step: figures (policy loss, value loss, clip fraction, KL, gradient norm), and entropy [head]."""
 
     figures: Tensor
     heads: tuple[str, ...]
@@ -180,8 +182,9 @@ class Learner:
         distribution: Hybrid = self.actor(batch.features)
         log_prob = distribution.log_prob(batch.latents)
         policy_loss, clipped = clipped_loss(log_prob, batch.log_prob, batch.advantage, team.clip)
-        entropies = {name: head.entropy().mean() for name, head in distribution.heads.items() if team.entropy.get(name)}
-        bonus = sum((weight * entropies[name] for name, weight in team.entropy.items() if weight), torch.zeros_like(policy_loss))
+        heads = distribution.heads
+        wanted = {name: heads[name].entropy().mean() for name, weight in team.entropy.items() if weight > 0.0}
+        bonus = sum((team.entropy[name] * entropy for name, entropy in wanted.items()), torch.zeros_like(policy_loss))
         value_loss = (self.critic(batch.features) - batch.returns).square().mean()
         self.actor_optimiser.zero()
         self.critic_optimiser.zero()
@@ -191,8 +194,8 @@ class Learner:
         with torch.no_grad():
             difference = log_prob - batch.log_prob
             kl = (difference.exp() - 1.0 - difference).mean()
-            each = [entropies[name] if name in entropies else head.entropy().mean() for name, head in distribution.heads.items()]
-            return Pass(torch.stack([policy_loss, value_loss, clipped, kl, norm]), tuple(distribution.heads), torch.stack(each))
+            entropy = torch.stack([wanted[name] if name in wanted else head.entropy().mean() for name, head in heads.items()])
+            return Pass(torch.stack([policy_loss, value_loss, clipped, kl, norm]), tuple(heads), entropy)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that changes in training, by name: weights, scales, normaliser, and the optimiser's moments."""

@@ -19,8 +19,8 @@ Layer = nn.Linear | nn.SiLU | nn.Tanh
 
 
 class Stack(nn.Sequential):
-    """Like ``nn.Sequential`` of linear layers (with bias) and activations (SiLU, tanh), same parameters and names; the last axis
-    of the input counts. Differentiable once."""
+    """Like ``nn.Sequential`` of linear layers (with bias), SiLU and tanh, same parameters and names; differentiable once. The
+    last axis of the input is what the layers read."""
 
     def __init__(self, *layers: Layer) -> None:
         super().__init__(*layers)
@@ -30,7 +30,7 @@ class Stack(nn.Sequential):
             each for layer in layers if isinstance(layer, nn.Linear) for each in (layer.weight, layer.bias)
         )
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Outputs [..., outputs of the last linear layer]."""
         rows = inputs if inputs.dim() == 2 else inputs.flatten(0, -2)
         outputs: Tensor = Run.apply(rows, self._kinds, *self._weights)  # pyright: ignore[reportAssignmentType]
@@ -45,6 +45,7 @@ class Run(torch.autograd.Function):
         """What the last layer makes of the rows. Kept for the way back: what each layer read (tanh: what it made)."""
         kept: list[Tensor] = []
         left = iter(parameters)
+        before: type | None = None
         for kind in kinds:
             if kind is nn.Linear:
                 kept.append(rows)
@@ -54,15 +55,18 @@ class Run(torch.autograd.Function):
                 kept.append(rows)
                 rows = functional.silu(rows)
             else:
-                rows = _tanh(rows)
+                rows = _tanh(rows, into=rows if before is nn.Linear else torch.empty_like(rows))
                 kept.append(rows)
+            before = kind
         ctx.save_for_backward(*kept, *parameters)
         ctx.kinds = kinds
         return rows
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Gradients of the rows and of the parameters."""
         (slope,) = gradients
         kinds: tuple[type, ...] = ctx.kinds
@@ -81,7 +85,8 @@ class Run(torch.autograd.Function):
             elif kind is nn.SiLU:
                 slope = torch.ops.aten.silu_backward(slope, known)
             else:
-                slope = torch.ops.aten.tanh_backward(slope, known)
+                into = torch.empty_like(slope) if place == len(kinds) - 1 else slope
+                slope = torch.ops.aten.tanh_backward.grad_input(slope, known, grad_input=into)
         return (slope, None, *found[::-1])
 
 
@@ -90,5 +95,8 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     return left.t() @ right if left.shape[1] <= right.shape[1] else (right.t() @ left).t()
 
 
-def _tanh(values: Tensor) -> Tensor:
-    return torch.from_numpy(np.tanh(values.detach().numpy())) if values.device.type == "cpu" else torch.tanh(values)
+def _tanh(values: Tensor, into: Tensor) -> Tensor:
+    if values.device.type != "cpu":
+        return torch.tanh(values, out=into)
+    np.tanh(values.detach().numpy(), out=into.numpy())
+    return into

@@ -57,6 +57,40 @@ def test_outside_the_clip_there_is_no_gradient():
     assert float(log_prob.grad) == 0.0
 
 
+def test_the_slope_of_the_clipped_loss_is_autograds():
+    torch.manual_seed(0)
+    old, advantage = torch.randn(200), torch.randn(200)
+    log_prob = (old + 0.3 * torch.randn(200)).requires_grad_()
+    ratio = (log_prob - old).exp()
+    expected = -torch.minimum(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+    found = clipped_loss(log_prob, old, advantage, 0.2)[0]
+    torch.testing.assert_close(found, expected)
+    known, slope = (torch.autograd.grad(2.0 * loss, log_prob)[0] for loss in (expected, found))
+    torch.testing.assert_close(slope, known)
+    assert (slope == 0.0).any()
+
+
+@pytest.mark.parametrize("log_std_shape", [(), (5,)])
+@pytest.mark.parametrize("mask", [None, torch.tensor([[1.0, 1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0, 1.0]])])
+def test_log_probability_and_entropy_of_normals_are_torchs(log_std_shape, mask):
+    torch.manual_seed(0)
+    mean, log_std = torch.randn(4, 2, 5, requires_grad=True), torch.full(log_std_shape, -0.4, requires_grad=True)
+    value, weigh = torch.randn(4, 2, 5), torch.randn(4, 2)
+    counts = torch.ones(2, 5) if mask is None else mask
+    head = Gaussian(mean, log_std, mask)
+    normal = torch.distributions.Normal(mean, log_std.exp())
+    expected, found = (normal.log_prob(value) * counts).sum(dim=-1), head.log_prob(value)
+    torch.testing.assert_close(found, expected)
+    known = torch.autograd.grad((weigh * expected).sum(), [mean, log_std])
+    for slope, other in zip(torch.autograd.grad((weigh * found).sum(), [mean, log_std]), known, strict=True):
+        torch.testing.assert_close(slope, other, rtol=1e-4, atol=1e-5)
+    normal = torch.distributions.Normal(mean, log_std.exp())
+    expected, found = (normal.entropy() * counts).sum(dim=-1), head.entropy()
+    torch.testing.assert_close(found, expected)
+    (known,) = torch.autograd.grad((weigh * expected).sum(), log_std)
+    torch.testing.assert_close(torch.autograd.grad((weigh * found).sum(), log_std)[0], known, rtol=1e-4, atol=1e-5)
+
+
 def test_log_probability_of_a_hybrid_action_is_the_sum_of_its_heads():
     mean, log_std = torch.tensor([[[0.5, -1.0]]]), torch.tensor(0.3)
     logit = torch.tensor([[[0.4]]])
