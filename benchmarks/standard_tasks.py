@@ -308,7 +308,7 @@ class Task:
 
 TASKS = {
     "ddqn": Task("CartPole-v1", 20_000, train_ddqn, push),
-    "a3c": Task("CartPole-v1", 80_000, train_a3c, push),
+    "a3c": Task("CartPole-v1", 100_000, train_a3c, push),
     "ddpg": Task("Pendulum-v1", 6_000, train_ddpg, torque),
 }
 

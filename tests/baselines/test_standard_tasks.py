@@ -35,6 +35,19 @@ def test_it_learns(tasks, learner, steps, least):
     assert tasks.score(act, task.name, task.action) > least
 
 
+@pytest.mark.parametrize(("mean", "said"), [(99.0, "does not reach"), (100.0, "within"), (120.0, "within"), (121.0, "above")])
+def test_ours_must_lie_within_or_above_the_trusted_interval(tasks, mean, said):
+    assert said in tasks.verdict(mean, (110.0, 100.0, 120.0))
+
+
+def test_the_interval_is_of_the_mean_over_seeds(tasks):
+    mean, low, high = tasks.interval([100.0, 200.0, 300.0])
+    assert mean == 200.0
+    # The lowest replicate draws one seed three times: chance 1/27 > 2.5 %.
+    assert (low, high) == (100.0, 300.0)
+    assert tasks.interval([5.0] * 5) == (5.0, 5.0, 5.0)
+
+
 def test_a_cut_episode_is_followed_by_what_was_really_seen(tasks):
     """Pendulum is cut after 200 steps and never terminates: values beyond the cut count, those of the next start do not."""
     game = tasks.VectorGame("Pendulum-v1", 2, 0, tasks.torque)
