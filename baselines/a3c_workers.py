@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from ..opt.arrays import Floats
+from ..opt.errors import InputError
 from ..opt.scenario import Scenario
 from ..rl.decoding import Rules
 from ..rl.environment import Environment, EnvironmentState
@@ -55,7 +56,11 @@ class WorkerPlan:
 
     @classmethod
     def of(cls, env: Environment, seed: int, index: int, workers: int) -> WorkerPlan:
-        """The plan of worker ``index`` of several that share the environments of ``env`` among them, with epochs of its own."""
+        """The plan of worker ``index`` of several that share the environments of ``env`` among them, with epochs of its own.
+
+        InputError for a kind of environment that a worker would not know how to make again."""
+        if type(env) is not Environment:
+            raise InputError(f"is a {type(env).__name__}; A3C's workers can play plain environments only", field="env")
         own = np.random.SeedSequence([env.seed, seed, index]).generate_state(2)
         return cls(
             scenario=env.scenario,

@@ -50,8 +50,8 @@ def made_up(cells: int, directory: Path) -> int:
     for cell in grid:
         local, global_ = bounds[cell.settings["epochs"]["seed"]]
         if "policy" in cell.settings:
-            loss = rng.random((6, EPISODES, LENGTH))
-            scores = Scores(local - 50 * loss[0], global_ - 50 * loss[1], loss[2], loss[3], loss[4], loss[5], 0.0 * loss[5])
+            loss = rng.random((9, EPISODES, LENGTH))
+            scores = Scores(local - 50 * loss[0], global_ - 50 * loss[1], *loss[2:6], 0.0 * loss[6], *loss[7:])
             result = {"scores": scores.to_json(), "curve": None}
         else:
             result = Certificate("0" * 80, local, global_, local - 1e-4, global_ - 1e-4).to_json()

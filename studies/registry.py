@@ -14,6 +14,7 @@ GROUP = "twingap.studies"
 # name: "module:study", imported on use.
 STUDIES: dict[str, str] = {
     "gap": "twingap.studies.gap:STUDY",
+    "paper_figures": "twingap.studies.paper_figures:STUDY",
     "solver_comparison": "twingap.studies.solver_comparison:STUDY",
 }
 

@@ -28,8 +28,10 @@ class OtherEpochsError(AssertionError):
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Per epoch, each [episode, epoch]. Utilities of the parts; local_delay: mean T_j over heads that finish [s];
-    heads_finished: their share; global_delay: mean T_i over APs whose block is confirmed [s]; aps_confirmed: their share.
-    NaN where nobody finishes. voided: 1 where a broken constraint had the epoch paid 0 (25): it earns 0 and nobody finishes."""
+    heads_finished: their share; global_delay: mean T_i over APs whose block is confirmed [s]; aps_confirmed: their share;
+    NaN where nobody finishes. voided: 1 where a broken constraint had the epoch paid 0 (25): it earns 0 and nobody finishes.
+    local_worth: mean over all heads of exp(-A T_j), global_worth: over all APs of exp(-A T_i), 0 for who does not finish: the
+    share of the benefit B that delays leave."""
 
     local_utility: Floats
     global_utility: Floats
@@ -38,6 +40,8 @@ class Scores:
     global_delay: Floats
     aps_confirmed: Floats
     voided: Floats
+    local_worth: Floats
+    global_worth: Floats
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; NaN becomes null."""
@@ -69,7 +73,7 @@ def score(policy: Policy, environment: Environment, epochs: Epochs, certificate:
         evaluation = evaluate(truth, step.decision)
         paid = step.paid if environment.rules.can_void else np.ones(epochs.episodes, dtype=np.bool_)
         _assert_possible(evaluation, paid, truth, step.decision, certificate, t, name)
-        found[:, :, t] = _terms(evaluation, paid)
+        found[:, :, t] = _terms(evaluation, paid, truth)
     return Scores(*(floats(rows) for rows in found))
 
 
@@ -87,8 +91,8 @@ def _assert_possible(
         raise InfeasibleDecisionError(f"a decision of {name} violates a constraint by {worst:.3e}")
 
 
-def _terms(evaluation: Evaluation, paid: Booleans) -> Floats:
-    """One epoch's numbers in the order of Scores; [7, episode]."""
+def _terms(evaluation: Evaluation, paid: Booleans, truth: Snapshot) -> Floats:
+    """One epoch's numbers in the order of Scores; [9, episode]."""
     local, global_ = evaluation.local, evaluation.global_
     finished = np.isfinite(local.delay) & paid[:, None]
     users = np.where(global_.confirmed & np.isfinite(global_.delay) & paid[:, None], global_.served, 0.0)
@@ -101,6 +105,8 @@ def _terms(evaluation: Evaluation, paid: Booleans) -> Floats:
             _mean(np.where(users > 0.0, global_.delay, 0.0), users),
             users.sum(axis=-1) / global_.served.sum(axis=-1),
             np.where(paid, 0.0, 1.0),
+            np.where(paid, local.benefit.mean(axis=-1) / truth.local.benefit, 0.0),
+            np.where(paid, global_.benefit.sum(axis=-1) / global_.served.sum(axis=-1) / truth.global_.benefit, 0.0),
         ]
     )
 

@@ -16,6 +16,10 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 LINES = ("-", "--", "-.", ":")
 NAMES = {
     "mappo": "MAPPO",
+    "mappo_paper": "MAPPO as printed",
+    "ddqn": "DDQN",
+    "ddpg": "DDPG",
+    "a3c": "A3C",
     "oracle": "oracle (sees the truth)",
     "certainty_equivalent": "certainty equivalent",
     "static": "static (mean state)",
