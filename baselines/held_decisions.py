@@ -70,6 +70,18 @@ class HeldEnvironment(Environment):
             raise InputError(f"is a Decision; {self.hold!r} holds shares, so answer with an Action", field="action")
         return super().step(HOLDS[self.hold](answer, self))
 
+    def training(self, seed: int, num_envs: int) -> HeldEnvironment:
+        """As Environment's, holding the same decisions."""
+        return HeldEnvironment(
+            self.scenario,
+            self.hold,
+            sigma=self.twin_error,
+            seed=seed,
+            num_envs=num_envs,
+            decoding=self.decoding,
+            system_seed=self.system_seed,
+        )
+
     def rng(self) -> np.random.Generator:
         """Of the present epoch's held draws."""
         return np.random.default_rng([HELD_SEED, zlib.crc32(self._latent[0].tobytes())])

@@ -55,7 +55,8 @@ def _measured(config: PaperFiguresConfig, calibration: str, seed: int, bounds: C
     epochs = _epochs(config, calibration, seed)
     for approach, learner, hold, sigma in runs:
         settings = epochs | config.learner_settings(learner) | {"approach": approach, "hold": hold, "sigma": sigma}
-        settings |= {name: getattr(config, name) for name in ("training_episodes", "looks", "decoding")}
+        settings |= {"looks": config.looks, "decoding": config.decoding}
+        settings["training_episodes"] = config.episodes_of(calibration)
         # Figs. 8 and 9 say nothing of an error.
         settings["sizes"] = epochs["sizes"] if sigma == 0.0 else None
         title = f"{approach}, {calibration}, sigma {sigma:g}, seed {seed}"
