@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 
 from ..opt.arrays import Floats
-from .gap_statistics import interquartile_mean, paired_replicates, percentile_interval
+from .gap_statistics import interquartile_mean, percentile_interval
 from .gap_table import BOOTSTRAP_SEED
+from .resampling import seeded_resampling
 from .verdicts import UNKNOWN, Estimate
 
 # By seed, [..., episode].
@@ -83,9 +84,10 @@ class Found:
         strata = [stratum for stratum in _paired(series) if stratum.shape[-1]]
         if not strata:
             return UNKNOWN
-        value = float(combine(interquartile_mean(np.concatenate(strata, axis=-1))))
-        drawn = combine(paired_replicates(strata, np.random.default_rng(BOOTSTRAP_SEED), self.replicates))
-        low, high = percentile_interval(drawn, self.level)
+        together = np.concatenate(strata, axis=-1)
+        value = float(combine(interquartile_mean(together)))
+        draws = seeded_resampling(tuple(stratum.shape[-1] for stratum in strata), BOOTSTRAP_SEED, self.replicates)
+        low, high = percentile_interval(combine(draws.interquartile_means(together)), self.level)
         seeds = tuple(float(combine(interquartile_mean(stratum))) for stratum in strata)
         return Estimate(value, low, high, seeds) if math.isfinite(value) else UNKNOWN
 
