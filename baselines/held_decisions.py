@@ -27,7 +27,7 @@ from ..opt.decision import Decision
 from ..opt.errors import InputError
 from ..opt.scenario import Scenario
 from ..rl.actions import Action
-from ..rl.decoding import Decoding
+from ..rl.decoding import CHOSEN, Decoding, OverCapacity
 from ..rl.environment import Environment, Sigma, Step
 from .fixed_bandwidth import UPLINK_FRACTION
 from .fixed_cpu import DELEGATE_FRACTION, HEAD_FRACTION
@@ -49,6 +49,7 @@ class HeldEnvironment(Environment):
         num_envs: int = 64,
         horizon: int = 32,
         decoding: Decoding = "projection",
+        over_capacity: OverCapacity | None = None,
         system_seed: int = 0,
     ) -> None:
         if hold not in HOLDS:
@@ -60,6 +61,7 @@ class HeldEnvironment(Environment):
             num_envs=num_envs,
             horizon=horizon,
             decoding=decoding,
+            over_capacity=over_capacity,
             system_seed=system_seed,
         )
         self.hold = hold
@@ -78,7 +80,8 @@ class HeldEnvironment(Environment):
             sigma=self.twin_error,
             seed=seed,
             num_envs=num_envs,
-            decoding=self.decoding,
+            decoding=self.rules.decoding,
+            over_capacity=self.rules.over_capacity,
             system_seed=self.system_seed,
         )
 
@@ -110,8 +113,10 @@ def _fixed_bandwidth(action: Action, environment: HeldEnvironment) -> Action:
 
 
 def _random_access(action: Action, environment: HeldEnvironment) -> Action:
-    drawn = environment.rng().random(action.global_.preference.shape)
-    return Action(action.local, replace(action.global_, preference=drawn))
+    drawn = 0.5 * environment.rng().random(action.global_.preference.shape)
+    # Above CHOSEN for the first choice alone, so that ``as_printed`` sees every AP claimed once.
+    preference = np.where(drawn == drawn.max(axis=-2, keepdims=True), CHOSEN + drawn, drawn)
+    return Action(action.local, replace(action.global_, preference=preference))
 
 
 # By name: the action that is executed instead of the learner's.

@@ -9,6 +9,7 @@ for the work, ``paper_claims`` for the claims and ``verdicts`` for the rules.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from .cells import Cell
@@ -44,6 +45,7 @@ def _epochs(config: PaperFiguresConfig, calibration: str, seed: int) -> dict[str
         "seed": seed,
         "episodes": config.episodes,
         "length": config.length,
+        "rules": asdict(config.rules),
         "sizes": dict(zip(SWEEPS, (list(config.transaction_bytes), list(config.block_bytes)), strict=True)),
     }
 
@@ -55,8 +57,7 @@ def _measured(config: PaperFiguresConfig, calibration: str, seed: int, bounds: C
     epochs = _epochs(config, calibration, seed)
     for approach, learner, hold, sigma in runs:
         settings = epochs | config.learner_settings(learner) | {"approach": approach, "hold": hold, "sigma": sigma}
-        settings |= {"looks": config.looks, "decoding": config.decoding}
-        settings["training_episodes"] = config.episodes_of(calibration)
+        settings |= {"looks": config.looks, "training_episodes": config.episodes_of(calibration)}
         # Figs. 8 and 9 say nothing of an error.
         settings["sizes"] = epochs["sizes"] if sigma == 0.0 else None
         title = f"{approach}, {calibration}, sigma {sigma:g}, seed {seed}"

@@ -20,6 +20,7 @@ from ..baselines.held_decisions import HeldEnvironment
 from ..baselines.registry import make_baseline
 from ..opt.scenario import Scenario, preset
 from ..opt.system import BITS_PER_BYTE
+from ..rl.decoding import Rules
 from ..rl.environment import Environment
 from ..rl.learners import make_trainer
 from ..rl.policy import Policy
@@ -40,21 +41,22 @@ class Played:
     epochs: FrozenEpochs
     sigma: float
     hold: str | None
+    rules: Rules
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Played:
         """From a cell's settings."""
         scenario = preset(settings["preset"], **settings["scenario"])
         epochs = FrozenEpochs(scenario, settings["seed"], settings["episodes"], settings["length"])
-        return cls(epochs, settings.get("sigma", 0.0), settings.get("hold"))
+        return cls(epochs, settings.get("sigma", 0.0), settings.get("hold"), Rules(**settings["rules"]))
 
     def environment(self) -> Environment:
-        """That plays the frozen epochs. What breaks a constraint is repaired, so that every decision can be measured."""
+        """That plays the frozen epochs."""
         return self._environment(EVALUATION_SEED + self.epochs.seed, self.epochs.episodes)
 
-    def training(self, num_envs: int, decoding: str) -> Environment:
+    def training(self, num_envs: int) -> Environment:
         """Other epochs of the same system."""
-        return self._environment(self.epochs.seed, num_envs, decoding=decoding)
+        return self._environment(self.epochs.seed, num_envs)
 
     def at_sizes(self, settings: dict[str, Any]) -> Iterator[tuple[str, float, Played]]:
         """(sweep, size in bytes, what is played there)."""
@@ -66,7 +68,7 @@ class Played:
                     replace(self, epochs=replace(self.epochs, scenario=with_size(self.epochs.scenario, sweep, size))),
                 )
 
-    def _environment(self, seed: int, num_envs: int, **more: Any) -> Environment:
+    def _environment(self, seed: int, num_envs: int) -> Environment:
         epochs = self.epochs
         kind: Callable[..., Environment] = Environment if self.hold is None else HeldEnvironment
         held = {} if self.hold is None else {"hold": self.hold}
@@ -76,9 +78,10 @@ class Played:
             seed=seed,
             num_envs=num_envs,
             horizon=epochs.length,
+            decoding=self.rules.decoding,
+            over_capacity=self.rules.over_capacity,
             system_seed=epochs.seed,
             **held,
-            **more,
         )
 
 
@@ -110,7 +113,7 @@ def train(settings: dict[str, Any], directory: Path, report: Report) -> dict[str
     played, bounds = Played.of(settings), _bounds(settings, directory)
     learner, name = settings["learner"], settings["approach"]
     updates, episodes_each = planned_updates(played, settings)
-    environment = played.training(settings["num_envs"], settings["decoding"])
+    environment = played.training(settings["num_envs"])
     trainer = make_trainer(learner, environment, played.epochs.seed, settings["settings"] | {"updates": updates})
     marks = {round(look * updates / settings["looks"]) for look in range(settings["looks"] + 1)}
 
@@ -140,7 +143,7 @@ def train(settings: dict[str, Any], directory: Path, report: Report) -> dict[str
 def planned_updates(played: Played, settings: dict[str, Any]) -> tuple[int, float]:
     """(updates of the run, episodes of each): as many as come closest to the training episodes asked for, at least 1. How many
     epochs an update plays is the learner's business; one update of a run that is thrown away tells."""
-    environment = played.training(settings["num_envs"], settings["decoding"])
+    environment = played.training(settings["num_envs"])
     trial = make_trainer(settings["learner"], environment, played.epochs.seed, settings["settings"] | {"updates": 1})
     rows = trial.update().agent_steps
     layout = environment.system

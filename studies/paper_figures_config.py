@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..baselines.held_decisions import HOLDS
 from ..opt.scenario import Scenario, preset
-from ..rl.decoding import Decoding
+from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.learners import find_learner, registered_learners
 from .config import Config, StudyConfig
 
@@ -82,7 +82,10 @@ class PaperFiguresConfig(StudyConfig):
     block_bytes: tuple[float, ...] = (1e6, 2e6, 4e6, 6e6, 8e6, 10e6)
     """Fig. 9: sizes that every block has."""
     decoding: Decoding = "projection"
-    """Rewards of training: what breaks a constraint is repaired, or (as_printed) paid 0. Evaluation always repairs."""
+    """What breaks C1 to C6 is repaired, or (as_printed) paid 0 (25), in training and in evaluation."""
+    over_capacity: OverCapacity | None = None
+    """CPU above the true capacity (C2, C6): executed at the capacity (clip) or paid 0 (void). Without it projection clips and
+    as_printed voids."""
     settings: dict[str, dict[str, Any]] = Field(default={})
     """By learner: fields of its settings to change."""
     replicates: int = Field(default=2000, ge=100)
@@ -120,14 +123,20 @@ class PaperFiguresConfig(StudyConfig):
         """Of a calibration; InputError for unknown presets, fields and values."""
         return preset(self.preset, **self.calibrations[calibration].scenario)
 
+    @property
+    def rules(self) -> Rules:
+        """Of all environments."""
+        return Rules.of(self.decoding, self.over_capacity)
+
     def episodes_of(self, calibration: str) -> int:
         """Training episodes of its learners."""
         return self.calibrations[calibration].training_episodes or self.training_episodes
 
     def learner_settings(self, learner: str) -> dict[str, Any]:
         """All fields of the settings (except updates, which follow from the episodes), and num_envs. InputError for settings
-        that the learner does not allow."""
+        and rules that the learner does not allow."""
         entry = find_learner(learner)
+        entry.check_rules(self.rules)
         # One process per cell, whatever the learner would start by itself.
         alone = {"workers": 1} if hasattr(entry.settings, "workers") else {}
         settings = entry.settings.from_json(alone | self.settings.get(learner, {})).to_json()

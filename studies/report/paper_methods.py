@@ -15,14 +15,16 @@ COMPARISONS = (
 
 def methods(config: PaperFiguresConfig) -> Iterator[str]:
     """One paragraph each."""
-    rewards = "after repairing what breaks a constraint" if config.decoding == "projection" else "by (25) as printed"
+    rules = config.rules
+    rewards = "repaired" if rules.projects else "paid 0, as (25) prints it"
+    cpu = "executed at the capacity" if rules.clips else "paid 0"
     yield (
         f"Preset {config.preset}. Each of {len(config.seeds)} seeds draws a system, {config.episodes} frozen evaluation "
         f"episodes of {config.length} epochs with certified bounds, and the training runs. All approaches of a seed meet the "
         f"same truths and, at one twin error, the same errors. Every learner trains for {config.training_episodes} episodes "
         f"of {config.length} epochs (the paper does not say how long an episode is), in as many updates as that takes it; "
-        f"what each run took is in cells.csv. Training pays {rewards}. A look plays the frozen episodes without exploration, "
-        "repairing what breaks a constraint; nothing is chosen by looking."
+        f"what each run took is in cells.csv. What breaks a constraint is {rewards}, CPU above the true capacity {cpu}, in "
+        "training and in evaluation. A look plays the frozen episodes without exploration; nothing is chosen by looking."
     )
     yield (
         "Figs. 6 and 7 train the proposed approach with one kind of decision taken away: fixed CPU (a fixed fraction of the "

@@ -8,6 +8,7 @@ from twingap.baselines.fixed_cpu import DELEGATE_FRACTION, HEAD_FRACTION
 from twingap.baselines.held_decisions import HOLDS, HeldEnvironment
 from twingap.baselines.random_shares import RandomShares
 from twingap.opt.errors import InputError
+from twingap.rl.actions import Action, GlobalAction, LocalAction
 from twingap.rl.environment import Environment
 from twingap.rl.learners import make_trainer
 
@@ -72,6 +73,18 @@ def test_random_access_belongs_to_the_epoch_and_not_to_the_answer():
     env = HeldEnvironment("tiny", "random_access", seed=0, num_envs=3, horizon=5)
     step = env.step(RandomShares(np.random.default_rng(99)).act(env.reset()))
     np.testing.assert_array_equal(step.decision.global_.access, accesses[0])
+
+
+def test_random_access_claims_every_ap_once_by_the_printed_rule():
+    env = HeldEnvironment("tiny", "random_access", num_envs=200, decoding="as_printed")
+    env.reset()
+    action = Action(
+        LocalAction(*(np.zeros((200, 6)) for _ in range(3))),
+        GlobalAction(np.zeros((200, 2, 2)), np.zeros((200, 2)), np.zeros((200, 2)), *(np.zeros((200, 2, 4)) for _ in range(2))),
+    )
+    step = env.step(action)
+    assert step.paid.all()
+    assert len(np.unique(step.decision.global_.access, axis=0)) > 2
 
 
 def test_random_access_goes_on_after_a_restore():
