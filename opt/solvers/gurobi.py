@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import LicenceError
 from ..result import Answer, Budget
 from ..snapshot import Snapshot
-from .pyomo_backend import Backend, solve_with
+from .pyomo_backend import Backend, pyomo_solver, solve_with
 
 PROOF = "Gurobi's dual bound in floating point at feasibility tolerance 1e-9, plus 1e-7 of the most each part could earn"
 
@@ -28,7 +28,9 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     Raises LicenceError when the licence is missing or too small (the wheel's own allows about 200 variables).
     """
     del rng
-    return solve_with(Backend("gurobi_direct_minlp", OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF)
+    return solve_with(
+        Backend(pyomo_solver("gurobi_direct_minlp"), OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF
+    )
 
 
 def explain(error: Exception) -> None:

@@ -37,12 +37,17 @@ FORMULATIONS: dict[FormulationName, ModuleType] = {"link": link, "reduced": redu
 ROOM = 1e-7
 
 
+def pyomo_solver(name: str) -> Callable[[], Any]:
+    """Makes the solver of that name in Pyomo's factory."""
+    return lambda: import_module("pyomo.contrib.solver.common.factory").SolverFactory(name)
+
+
 @dataclass(frozen=True)
 class Backend:
-    """name: in Pyomo's solver factory; options: of the solver; trace: reads (seconds, incumbent, dual bound) from its log;
+    """make: Pyomo's solver; options: of the solver; trace: reads (seconds, incumbent, dual bound) from its log;
     explain: turns an exception of the solver into an InputError, or returns when it is none of its business."""
 
-    name: str
+    make: Callable[[], Any]
     options: dict[str, Any]
     trace: Callable[[str], list[tuple[float, float, float]]]
     explain: Callable[[Exception], None] = field(default=lambda _: None)
@@ -128,9 +133,8 @@ def _solve_part(
     left = fraction * (deadline.limit - began) - (began - started)
     if left <= 0.0:
         return _Run(math.inf, False, True, [])
-    solver: Any = import_module("pyomo.contrib.solver.common.factory").SolverFactory(backend.name)
     try:
-        results = solver.solve(
+        results = backend.make().solve(
             model,
             raise_exception_on_nonoptimal_result=False,
             load_solutions=False,

@@ -10,6 +10,7 @@ import numpy as np
 from ..result import Answer, Budget
 from ..snapshot import Snapshot
 from .pyomo_backend import Backend, FormulationName, solve_with
+from .scip_unlocked import UnlockedScip
 
 PROOF = "SCIP's dual bound in floating point at feasibility tolerance 1e-9, plus 1e-7 of the most each part could earn"
 
@@ -24,10 +25,6 @@ OPTIONS = {
     "presolving/maxrestarts": 0,
     "estimation/restarts/restartpolicy": "n",
 }
-
-
-# Nodes between two lines of the log, per second of the time limit.
-LINE_EVERY = 10.0
 
 CLOCK = re.compile(r"([\d.]+)([smhd])")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -47,10 +44,7 @@ def solve_link(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> 
 
 
 def _solve(formulation: FormulationName, snapshot: Snapshot, budget: Budget) -> Answer:
-    # Pyomo reads SCIP's log through a pipe, and nobody empties it while SCIP computes (it keeps Python's lock): a log longer
-    # than the pipe would stop SCIP for good. So the longer it may run, the fewer nodes get a line.
-    options = OPTIONS | {"display/freq": int(min(max(100.0, LINE_EVERY * budget.time_limit), 1e9))}
-    return solve_with(Backend("scip_direct", options, read_log), formulation, snapshot, budget, PROOF)
+    return solve_with(Backend(UnlockedScip, OPTIONS, read_log), formulation, snapshot, budget, PROOF)
 
 
 def read_log(log: str) -> list[tuple[float, float, float]]:

@@ -2,6 +2,8 @@
 
 import importlib.util
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -69,6 +71,25 @@ def test_a_licence_that_is_too_small_is_an_input_error():
     with pytest.raises(InputError, match="size-limited"):
         gurobi.explain(RefusedError())
     assert gurobi.explain(ValueError("something else")) is None
+
+
+@pytest.mark.slow
+def test_a_log_longer_than_a_pipe_stops_nothing():
+    """In a process of its own, which SCIP would stop for good if it kept Python's lock."""
+    code = """
+import twingap
+from twingap.opt.result import Budget
+from twingap.opt.solvers import pyomo_backend, scip
+lengths = []
+backend = pyomo_backend.Backend(
+    scip.UnlockedScip, scip.OPTIONS | {"display/freq": 1, "display/verblevel": 5}, lambda log: lengths.append(len(log)) or []
+)
+pyomo_backend.solve_with(backend, "reduced", twingap.draw_family("scarce", 0), Budget(gap=1e-9, time_limit=60.0), "")
+print(max(lengths))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 2**16
 
 
 def test_time_limits_hold_and_nothing_is_claimed_without_a_bound():
