@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from .environment import Environment, EnvironmentState
 from .learners import LearnerEntry, LearnerSettings, Trainer, TrainerState, find_learner
 from .policy import Policy
 
-FORMAT, VERSION = "twingap.checkpoint", 1
+FORMAT, VERSION = "twingap.checkpoint", 2
 LATENT = "environment.latent"
 
 
@@ -44,8 +45,9 @@ class Checkpoint:
         return self.entry.settings.from_json(self.about["settings"])
 
 
-def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
-    """Write the whole run to ``path``, atomically."""
+def save_checkpoint(trainer: Trainer, path: str | Path, notes: Mapping[str, Any] | None = None) -> None:
+    """Write the whole run to ``path``, atomically. notes: plain data of whoever looks after the run, kept in
+    ``Checkpoint.about["notes"]``; the run itself does not depend on them."""
     state = trainer.state()
     env = state.environment
     about = {
@@ -55,6 +57,7 @@ def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
         "settings": trainer.settings.to_json(),
         "seed": trainer.seed,
         "environment": describe_environment(trainer.env),
+        "notes": dict(notes or {}),
         "versions": {name: importlib.metadata.version(name) for name in ("twingap", "torch", "numpy")},
         "standing": {
             "updates": state.updates,
@@ -98,8 +101,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         about = json.loads(header)
     except json.JSONDecodeError:
         raise InputError("has no twingap metadata; it is not a checkpoint of this program", source=source) from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("version") != VERSION:
-        raise InputError(f"is not format {FORMAT!r} version {VERSION}", field="format", source=source)
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise InputError(f"is not format {FORMAT!r}", field="format", source=source)
+    if about.get("version") in range(1, VERSION):
+        problem = f"is {about['version']}, of an older twingap whose runs this one cannot go on with (it reads {VERSION})"
+        raise InputError(f"{problem}; train again", field="version", source=source)
+    if about.get("version") != VERSION:
+        raise InputError(f"is {about.get('version')!r}; this twingap reads {VERSION}", field="version", source=source)
     try:
         standing = about["standing"]
         environment = EnvironmentState(

@@ -207,6 +207,9 @@ def train(
     updates: Annotated[int | None, typer.Option(min=1, help="Updates; the study's number without it.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Checkpoint of the same run to go on from.")] = None,
     config: Annotated[Path | None, typer.Option(help="Study file whose learners: names NAME; tune writes one.")] = None,
+    looks: Annotated[int | None, typer.Option(min=1, help="Looks at validation epochs.", show_default="20")] = None,
+    keep: Annotated[str | None, typer.Option(help="Weights to measure: last, or best look.", show_default="last")] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="End after so many looks without a better one.")] = None,
     decoding: Annotated[str, typer.Option(help="projection, or as_printed: broken constraints are paid 0.")] = "projection",
     over_capacity: Annotated[str | None, typer.Option(help="CPU above the true capacity: clip or void.")] = None,
     as_json: JsonOption = False,
@@ -214,17 +217,28 @@ def train(
     """Train a learner, write a checkpoint, and print its gap to the certified bound on the seed's frozen epochs."""
     from .train_command import train_to_checkpoint
 
-    console = Console(stderr=True)
     rules = {"decoding": decoding, "over_capacity": over_capacity}
+    given = {"looks": looks, "keep": keep, "patience": patience}
+    validation = {option: value for option, value in given.items() if value is not None}
     found = train_to_checkpoint(
-        name, preset, sigma, seed, output, updates=updates, resume=resume, config=config, **rules, console=console
+        name,
+        preset,
+        sigma,
+        seed,
+        output,
+        updates=updates,
+        resume=resume,
+        config=config,
+        validation=validation,
+        **rules,
+        console=Console(stderr=True),
     )
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
     rate = found.agent_steps / max(found.seconds, 1e-9)
     typer.echo(f"{found.updates} updates, {found.agent_steps} agent steps in {found.seconds:.1f} s ({rate:.0f} per s)")
-    typer.echo(f"gap to the certified bound: {100 * found.gaps['sum']:.2f} %")
+    typer.echo(f"gap to the certified bound: {100 * found.gaps['sum']:.2f} % ({found.kept} look, update {found.kept_update})")
     typer.echo(f"  local part {100 * found.gaps['local']:.2f} %, global part {100 * found.gaps['global']:.2f} %")
     typer.echo(f"wrote {output}")
 

@@ -54,19 +54,21 @@ class Epochs(Protocol):
 
 @dataclass(frozen=True)
 class FrozenEpochs:
-    """seed: the system (its layout, data and means) and the trajectories; episodes: E; length: T, epochs of an episode."""
+    """seed: the system (its layout, data and means) and the trajectories; episodes: E; length: T, epochs of an episode; stream:
+    where trajectories of this seed come from, added to it (validation epochs have a stream of their own)."""
 
     scenario: Scenario
     seed: int
     episodes: int
     length: int
+    stream: int = EVALUATION_SEED
 
     def environment(self, sigma: float, rules: Rules = PROJECTED) -> Environment:
         """An environment that will play these epochs by these rules, seen through a twin with error ``sigma``."""
         return Environment(
             self.scenario,
             sigma=sigma,
-            seed=EVALUATION_SEED + self.seed,
+            seed=self.stream + self.seed,
             num_envs=self.episodes,
             horizon=self.length,
             decoding=rules.decoding,

@@ -51,7 +51,7 @@ def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -
     trained = train_learner(epochs, settings["sigma"], settings["training"], certificate, report, rules)
     environment = epochs.environment(settings["sigma"], rules)
     scores = score(trained.policy, environment, epochs, certificate, settings["policy"])
-    return {"scores": scores.to_json(), "curve": trained.curve}
+    return {"scores": scores.to_json(), "curve": trained.curve, "run": trained.run, "looks": trained.looks}
 
 
 def certificate_of(settings: dict[str, Any], directory: Path) -> Certificate:

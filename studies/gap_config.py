@@ -11,6 +11,7 @@ from ..opt.scenario import Scenario, preset
 from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.learners import find_learner, registered_learners
 from .config import Config, StudyConfig
+from .validation import Validation
 
 
 class Training(Config):
@@ -19,6 +20,8 @@ class Training(Config):
 
     updates: int | None = Field(default=None, ge=1)
     num_envs: int | None = Field(default=None, ge=1)
+    validation: Validation | None = None
+    """Looks while it trains, on epochs of their own; with ``keep: best`` they choose the weights, with ``patience`` the end."""
 
 
 class LearnerRun(Training):
@@ -103,7 +106,13 @@ class GapConfig(StudyConfig):
         updates = run.updates or self.training.updates
         settings = entry.settings.from_json(run.settings if updates is None else run.settings | {"updates": updates})
         num_envs = run.num_envs or self.training.num_envs or entry.num_envs
-        return LearnerRun(learner=name, updates=settings.updates, num_envs=num_envs, settings=settings.to_json())
+        return LearnerRun(
+            learner=name,
+            updates=settings.updates,
+            num_envs=num_envs,
+            settings=settings.to_json(),
+            validation=run.validation or self.training.validation,
+        )
 
     @property
     def rules(self) -> tuple[Rules, ...]:

@@ -37,6 +37,7 @@ def gap_content(results: GapResults) -> GapContent:
         level=config.level,
         replicates=config.replicates,
         curves=results.curves,
+        training=results.training,
         cells=results.cells,
         failures=results.failures,
     )

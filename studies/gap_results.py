@@ -19,13 +19,17 @@ from .scoring import Scores
 @dataclass(frozen=True, eq=False)
 class GapResults:
     """What a study found. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; curves: policy, rules, sigma, seed,
-    update and utilities of the training epochs; cells, failures: see ``Outcome``."""
+    update, utilities and gap brackets of the frozen epochs, and rewards in training; training: one row per run, with updates
+    done and planned and which weights are measured; validation: looks on validation epochs; cells, failures: see ``Outcome``.
+    """
 
     config: GapConfig
     episodes: pd.DataFrame
     table: pd.DataFrame
     anatomy: Anatomy
     curves: pd.DataFrame
+    training: pd.DataFrame
+    validation: pd.DataFrame
     cells: pd.DataFrame
     failures: pd.DataFrame
 
@@ -35,6 +39,8 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
     certificates: dict[int, Certificate] = {}
     measured: list[Measured] = []
     curves: list[pd.DataFrame] = []
+    looks: list[pd.DataFrame] = []
+    runs: list[dict[str, object]] = []
     for record in outcome.records:
         settings, result = record["settings"], record["result"]
         seed = settings["epochs"]["seed"]
@@ -48,7 +54,11 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         scores = Scores.from_json(result["scores"])
         measured.append(Measured(policy, sigma, seed, certificates[seed], scores, Rules(**rules)))
         if result["curve"] is not None:
-            curves.append(pd.DataFrame(result["curve"]).assign(policy=policy, **rules, sigma=sigma, seed=seed))
+            named = {"policy": policy, **rules, "sigma": sigma, "seed": seed}
+            curves.append(pd.DataFrame(result["curve"]).assign(**named))
+            if result["looks"]:
+                looks.append(pd.DataFrame(result["looks"]).assign(**named))
+            runs.append(named | result["run"])
     if not measured:
         raise InputError("hold no measured policy", field="records")
     order = {policy: place for place, policy in enumerate(config.policies)}
@@ -61,6 +71,8 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         table=gap_table(episodes, config.replicates, config.level),
         anatomy=anatomy_of(episodes, config.replicates, config.level),
         curves=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
+        training=pd.DataFrame(runs),
+        validation=pd.concat(looks, ignore_index=True) if looks else pd.DataFrame(),
         cells=outcome.cell_table(),
         failures=outcome.failure_table(),
     )
@@ -74,4 +86,6 @@ def gap_tables(results: GapResults) -> dict[str, pd.DataFrame]:
         "gap_anatomy": results.anatomy.table,
         "episodes_anatomy": results.anatomy.episodes,
         "curves": results.curves,
+        "training": results.training,
+        "validation": results.validation,
     }

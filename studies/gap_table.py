@@ -53,6 +53,17 @@ def episode_table(measured: Sequence[Measured]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def gap_brackets(measured: Measured) -> dict[str, tuple[float, float]]:
+    """By part, interquartile means over episodes of the gap to the incumbent and of the gap to the bound: the bracket that the
+    true gap lies in (``gap_statistics``)."""
+    found: dict[str, tuple[float, float]] = {}
+    for part in PARTS:
+        bound, incumbent, utility = _part(measured, part)
+        low, high = (interquartile_mean(episode_gaps(reference, utility, incumbent)) for reference in (incumbent, bound))
+        found[part] = float(low), float(high)
+    return found
+
+
 def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.95) -> pd.DataFrame:
     """One row per policy, rules, sigma and part, in the order of first appearance.
 

@@ -26,7 +26,8 @@ from .style import label
 @dataclass(frozen=True, eq=False)
 class GapContent:
     """What the page shows. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; settings: shown as they are;
-    curves, cells, failures: of a study (empty for a measurement). seeds_draw: for the methods, what a seed stands for."""
+    curves, training, cells, failures: of a study (empty for a measurement). seeds_draw: for the methods, what a seed stands
+    for."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
@@ -35,6 +36,7 @@ class GapContent:
     level: float = 0.95
     replicates: int = 2000
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    training: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
     seeds_draw: str = (
@@ -75,6 +77,7 @@ def gap_page(content: GapContent) -> Page:
             Section("How to read it", [*_rules(several), Text(READING.format(worst=_worst_certificate(content.episodes)))]),
             Section("Methods", [Text(_methods(content))]),
             Section("All numbers", [_details(content.table)]),
+            *_training(content.training),
             settings_section(content.settings, content.cells),
         ],
         failures=content.failures.to_dict("records"),
@@ -97,6 +100,10 @@ RULES_MEAN = Markup(
     "epoch paid 0, both parts (25): such an epoch has a gap of 100 %, and <em>voided</em> in the last table says how many are. "
     "Zero is more than a loss, so a policy that loses money can look better where it is void."
 )
+WEIGHTS = (
+    "Measured are the weights after the last update (last), or those with the smallest gap of both parts on validation epochs "
+    "(best). Validation epochs are drawn apart from those of training and from the evaluation epochs of this page."
+)
 METHODS = (
     "Every seed draws {seeds_draw}. Epochs and twin errors are common random numbers: every policy meets the same truths "
     "and, at one σ, the same errors, and rewards come from the truth. The gap of an episode is the sum over its epochs of "
@@ -117,6 +124,25 @@ def _under(rules: Rules, place: int, section: Section) -> Section:
 def _rules(several: Mapping[Rules, Any]) -> list[Text]:
     """What the rules mean, where they are not only the usual ones."""
     return [] if list(several) == [PROJECTED] else [Text(RULES_MEAN)]
+
+
+def _training(runs: pd.DataFrame) -> list[Section]:
+    """Which weights of every run are measured."""
+    if not len(runs):
+        return []
+    columns = [
+        Column("policy", "policy", label),
+        Column("decoding", "decoding"),
+        Column("over_capacity", "CPU above capacity"),
+        Column("sigma", "σ", lambda sigma: f"{sigma:g}"),
+        Column("seed", "seed"),
+        Column("planned", "updates planned"),
+        Column("updates", "updates done"),
+        Column("kept", "weights measured"),
+        Column("kept_update", "after update"),
+    ]
+    note = "Fewer updates than planned: stopped early, after looks at the validation epochs without anything better."
+    return [Section("Training runs", [Text(WEIGHTS), Table(columns, runs.to_dict("records"), note)])]
 
 
 def _methods(content: GapContent) -> str:

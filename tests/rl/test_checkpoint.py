@@ -94,6 +94,7 @@ def test_foreign_and_broken_files_are_refused(tmp_path):
         "text": b"not a checkpoint",
         "without metadata": safetensors.torch.save(tensors),
         "other version": safetensors.torch.save(tensors, metadata({"version": 99})),
+        "older version": safetensors.torch.save(tensors, metadata({"version": 1})),
         "no seed": safetensors.torch.save(tensors, {"twingap": json.dumps({k: v for k, v in about.items() if k != "seed"})}),
         "no weights": safetensors.torch.save({"environment.latent": tensors["environment.latent"]}, metadata({})),
         "other sizes": safetensors.torch.save(tensors, metadata({"settings": {"local": {"hidden": 16}}})),
@@ -104,5 +105,6 @@ def test_foreign_and_broken_files_are_refused(tmp_path):
         with pytest.raises(InputError) as raised:
             load_policy(path)
         assert raised.value.source == str(path), name
+        assert ("train again" in str(raised.value)) == (name == "older version")
     with pytest.raises(InputError):
         load_policy(tmp_path / "missing")
