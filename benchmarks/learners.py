@@ -63,6 +63,9 @@ def training_environment(name: str, scenario: int, seed: int, sigma: float, num_
 
 def seconds_per_update(options, settings) -> float:
     trainer = make_trainer(options.learner, training_environment(*probe_of(options)), 0, settings)
+    # Off-policy learners fill their replay first, and DDPG's actor waits for its critic: cheap updates that say nothing.
+    for _ in range(sum(getattr(trainer.settings, name, 0) for name in ("warm_up", "actor_warm_up"))):
+        trainer.update()
     marks = [time.process_time()]
     for _ in range(PROBE):
         trainer.update()
