@@ -1,8 +1,8 @@
 """How long one environment step takes, and where the time goes: python benchmarks/env_throughput.py [preset] [environments].
 
 An agent row is one agent (an AP or a block manager) of one environment in one epoch. The step checks and decodes the action,
-evaluates the equations on the truth, pays rewards, moves the truth on, draws and applies twin error, and builds the next epoch's
-truth and twin (a snapshot each). The features (17), (19) are made when somebody reads them; our learners read needs instead.
+evaluates the equations on the truth, pays rewards, moves the truth on, draws and applies twin error, and builds the next
+epoch's truth and twin (a snapshot each). Features (17), (19) are made when somebody reads them.
 CPU time of this process, shortest of several means. Where others use the machine it is more even so, since they take caches and
 their half of each core: the last line, whose work never changes, gives an idea.
 """
