@@ -59,6 +59,11 @@ class Climber:
         self.optimiser.step()
         return float(norm)
 
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        return self.optimiser.param_groups[0]["lr"]
+
     def tensors(self) -> dict[str, Tensor]:
         """Weights, scales and the optimiser's moments, by name."""
         found = {f"actor.{name}": tensor for name, tensor in self.actor.state_dict().items()}
@@ -145,8 +150,10 @@ class GradientTrainer:
             figures={
                 "local.smoothed_utility": float(utility.detach().mean()),
                 "local.gradient_norm": norm_local,
+                "local.learning_rate": self.local.rate,
                 "global.smoothed_utility": float(expected.detach().mean()),
                 "global.gradient_norm": norm_global,
+                "global.learning_rate": self.global_.rate,
                 "global.serving": float(log_serves.detach().exp().mean()),
             },
         )

@@ -122,6 +122,13 @@ class Learner:
         self.actor.spreads.progress = progress
 
     @torch.no_grad()
+    def schedules(self, team: str) -> dict[str, float]:
+        """The actor's learning rate and the standard deviation of each continuous head as they stand, by name."""
+        spreads = self.actor.spreads
+        deviations = {f"{team}.std.{name}": float(spreads.log_std(name).exp()) for name in spreads.place}
+        return {f"{team}.learning_rate": self.team.learning_rate * self.decay} | deviations
+
+    @torch.no_grad()
     def sample(self, features: Features, generator: Generator) -> Latents:
         """A draw of every action head; remembered for the update together with its log-probability and value."""
         distribution: Hybrid = self.actor(features)

@@ -98,7 +98,10 @@ class MappoTrainer:
             agent_steps=self.agent_steps,
             reward_local=float(rewards_local.sum(axis=-1).mean()),
             reward_global=float(rewards_global.sum(axis=-1).mean()),
-            figures=record_local.figures("local") | record_global.figures("global"),
+            figures=record_local.figures("local")
+            | self.local.schedules("local")
+            | record_global.figures("global")
+            | self.global_.schedules("global"),
         )
 
     def _features(self) -> tuple[HeadFeatures, CommitteeFeatures]:

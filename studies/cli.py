@@ -210,6 +210,7 @@ def train(
     looks: Annotated[int | None, typer.Option(min=1, help="Looks at validation epochs.", show_default="20")] = None,
     keep: Annotated[str | None, typer.Option(help="Weights to measure: last, or best look.", show_default="last")] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="End after so many looks without a better one.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Directory for TensorBoard event files.")] = None,
     decoding: Annotated[str, typer.Option(help="projection, or as_printed: broken constraints are paid 0.")] = "projection",
     over_capacity: Annotated[str | None, typer.Option(help="CPU above the true capacity: clip or void.")] = None,
     as_json: JsonOption = False,
@@ -231,6 +232,7 @@ def train(
         config=config,
         validation=validation,
         **rules,
+        tensorboard=tensorboard,
         console=Console(stderr=True),
     )
     if as_json:

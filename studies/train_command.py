@@ -23,6 +23,7 @@ from .frozen_epochs import FrozenEpochs, certify
 from .gap_config import GapConfig, LearnerRun
 from .gap_table import Measured, episode_table, gap_table
 from .scoring import score
+from .tensorboard_log import TensorBoardLog, tensorboard_log
 from .training_run import run_to_its_end, training_environment
 from .validation import History, Look, Validation, Validator
 
@@ -54,6 +55,7 @@ def train_to_checkpoint(
     validation: Mapping[str, Any] | None = None,
     decoding: str = "projection",
     over_capacity: str | None = None,
+    tensorboard: Path | None = None,
     console: Console,
 ) -> TrainedGap:
     """Train on the system and epochs that the gap study uses for this seed; write ``output`` at every look, at the end and when
@@ -62,6 +64,7 @@ def train_to_checkpoint(
     resume: a checkpoint of the same run to go on from; its updates and its validation stand, since schedules depend on the one
     and what is kept on the other. validation: fields of ``Validation`` to change.
     decoding, over_capacity: what becomes of answers that break constraints, in training and on the frozen epochs.
+    tensorboard: a directory for event files (``tensorboard_log``).
     config: a configuration of the gap study whose ``learners`` names ``learner`` (``twingap tune`` writes one).
     """
     rules = Rules.of(decoding, over_capacity)
@@ -92,7 +95,8 @@ def train_to_checkpoint(
                 f"is {learner!r}; the checkpoint is a run of {trainer.learner}", field="learner", source=str(resume)
             )
         validator = resumed_validator(resume, output, epochs, sigma, rules)
-    train_and_keep(trainer, validator, output, console)
+    with tensorboard_log(tensorboard, trainer.updates) as log:
+        train_and_keep(trainer, validator, output, console, log)
     policy, kept, kept_update = trainer.policy, "last", trainer.updates
     best = validator.history.best
     if validator.validation.keep == "best" and best is not None:
@@ -137,7 +141,9 @@ def resumed_validator(resume: Path, output: Path, epochs: FrozenEpochs, sigma: f
     return Validator(checked(Validation, notes.get("validation", {})), epochs, sigma, rules, history)
 
 
-def train_and_keep(trainer: Trainer, validator: Validator, output: Path, console: Console) -> None:
+def train_and_keep(
+    trainer: Trainer, validator: Validator, output: Path, console: Console, log: TensorBoardLog | None = None
+) -> None:
     """All updates, with a bar on a terminal; what was learnt is kept whatever ends it."""
     total = trainer.settings.updates
 
@@ -150,12 +156,16 @@ def train_and_keep(trainer: Trainer, validator: Validator, output: Path, console
             task = bars.add_task("training", total=total, completed=trainer.updates)
 
             def updated(record: UpdateRecord) -> None:
+                if log is not None:
+                    log.updated(record)
                 earns = f"{record.reward_local:9.2f} local {record.reward_global:9.2f} global"
                 bars.update(task, completed=record.update, description=earns)
                 if not console.is_terminal and (record.update % max(1, total // 10) == 0 or trainer.finished):
                     console.print(f"update {record.update:5d} of {total}: earns {earns}", highlight=False)
 
             def looked(look: Look) -> None:
+                if log is not None:
+                    log.looked(look)
                 save(output, validator.history)
                 low, high = (100.0 * gap for gap in look.gaps["sum"])
                 best = " (best so far)" if validator.history.best is look else ""
