@@ -131,7 +131,7 @@ def twingap(agents: int, updates: int) -> tuple[float, float]:
 
 
 LIBRARIES = {
-    "twingap mappo": twingap,
+    "mappo (twingap)": twingap,
     "sb3 ppo": stable_baselines,
     "skrl ppo": skrl_ppo,
     "torchrl ppo": torchrl_ppo,
@@ -214,7 +214,7 @@ def compare_on(preset: str, updates: int, repeats: int) -> None:
     rows = OWN_ENVIRONMENTS * OWN_ROLLOUT * updates * agents
     print(f"{preset}: {OWN_ENVIRONMENTS} environments x {OWN_ROLLOUT} epochs, {OWN_PASSES} passes, {agents} agents")
     print(f"{'agent-steps per CPU second':28s}{'steps':>10s}{'rollout':>10s}{'update':>10s}{'all':>10s}")
-    for name, run in (("twingap mappo", mappo_on), ("sb3 ppo, agents joined", stable_baselines_on)):
+    for name, run in (("mappo (twingap)", mappo_on), ("sb3 ppo, agents joined", stable_baselines_on)):
         found = []
         for _ in range(repeats):
             stepping = Clock()
