@@ -31,6 +31,7 @@ SHOWS = (
     "cli.py",
     "cluster.py",
     "csv_text.py",
+    "few_seeds.py",
     "keeper.py",
     "limits.py",
     "machine.py",
@@ -61,6 +62,7 @@ SHOWS = (
     "study_file.py",
     "tuning",
     "verdicts.py",
+    "table_files.py",
     "words.py",
     "workers.py",
 )

@@ -355,11 +355,14 @@ def studies() -> None:
 
 
 @app.command()
-def report(results: Annotated[Path, typer.Argument(help="Directory of a study.")]) -> None:
+def report(
+    results: Annotated[Path, typer.Argument(help="Directory of a study.")],
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the tables as Parquet beside CSV, too.")] = False,
+) -> None:
     """Tables, figures and the page of a study from its records. Exit 1 when a cell failed or was not run."""
     from .run_study import report_study
 
-    _show(report_study(results), results)
+    _show(report_study(results, parquet=parquet), results)
 
 
 def _show(findings: Findings, directory: Path) -> None:

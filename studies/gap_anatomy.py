@@ -31,6 +31,7 @@ import pandas as pd
 
 from ..opt.arrays import Floats
 from ..rl.decoding import PROJECTED, Rules
+from .few_seeds import weakness
 from .gap_statistics import interquartile_mean, percentile_interval
 from .gap_table import RULES, resampled_by_seed
 
@@ -43,8 +44,8 @@ _ROW = ["policy", *RULES, "sigma", "part"]
 @dataclass(frozen=True, eq=False)
 class Anatomy:
     """episodes: one row per policy, rules, sigma, seed, part and episode with gap, slack, twin and own. table: one row per
-    policy, rules, sigma and part with their summaries, each with NAME_low and NAME_high, seeds and episodes. missing: one line
-    for every measurement that the split would need and does not have; rows that need it are left out."""
+    policy, rules, sigma and part with their summaries, each with NAME_low and NAME_high, seeds, episodes and warning (too few
+    seeds). missing: one line for every measurement that the split would need and does not have; its rows are left out."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
@@ -85,9 +86,10 @@ def _table(split: pd.DataFrame, replicates: int, level: float) -> pd.DataFrame:
         for name, mean, replicated in zip(("gap", *SHARES), means, drawn, strict=True):
             row[name] = float(mean)
             row[f"{name}_low"], row[f"{name}_high"] = percentile_interval(replicated, level)
-        rows.append(row | {"seeds": group["seed"].nunique(), "episodes": len(group)})
+        seeds = len(set(group["seed"]))
+        rows.append(row | {"seeds": seeds, "episodes": len(group), "warning": weakness(seeds)})
     bounds = [f"{name}{end}" for name in ("gap", *SHARES) for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=[*_ROW, *bounds, "seeds", "episodes"])
+    return pd.DataFrame(rows, columns=[*_ROW, *bounds, "seeds", "episodes", "warning"])
 
 
 def _with_own(means: Floats) -> Floats:

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from .gap_results import GapResults
+from .few_seeds import warning
+from .gap_results import GapResults, gap_tables
 from .gap_table import by_rules
 from .report.gap_page import GapContent, gap_page
-from .report.page import write_page
+from .report.origin import Origin, seeds_in_words
+from .report.page import data_section, write_page
+from .study_file import CONFIG
 
 
-def gap_content(results: GapResults) -> GapContent:
-    """What the page shows of a study."""
+def gap_content(results: GapResults, directory: Path) -> GapContent:
+    """What the page shows of a study. directory: where it is written, beside the study's tables."""
     config = results.config
     settings = {
         "preset": config.preset,
@@ -40,12 +43,14 @@ def gap_content(results: GapResults) -> GapContent:
         training=results.training,
         cells=results.cells,
         failures=results.failures,
+        origin=Origin(f"twingap study gap --config {CONFIG}", seeds_in_words(config.seeds)),
+        data=data_section(gap_tables(results), directory),
     )
 
 
 def write_gap_page(results: GapResults, path: Path) -> None:
     """Write the page at ``path``, figures beside it."""
-    write_page(gap_page(gap_content(results)), path)
+    write_page(gap_page(gap_content(results, path.parent)), path)
 
 
 def gap_lines(results: GapResults) -> list[str]:
@@ -54,11 +59,13 @@ def gap_lines(results: GapResults) -> list[str]:
 
 
 def table_lines(table: pd.DataFrame) -> list[str]:
-    """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error; a block per rules."""
+    """The gaps of the sum in percent, with intervals: one line per policy, one column per twin error; a block per rules.
+    A last line where they rest on few seeds."""
     several = by_rules(table)
+    weak = warning(int(table["seeds"].min()))
     return [
         line for rules, rows in several.items() for line in ([f"{rules}:"] if len(several) > 1 else []) + _lines_of_one(rows)
-    ]
+    ] + ([weak] if weak else [])
 
 
 def _lines_of_one(table: pd.DataFrame) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..opt.arrays import Floats, Integers
 from ..rl.decoding import PROJECTED, Rules
+from .few_seeds import weakness
 from .frozen_epochs import Certificate
 from .gap_statistics import episode_gaps, grouped_interquartile_means, interquartile_mean, percentile_interval
 from .resampling import Resampling, seeded_resampling
@@ -71,11 +72,12 @@ def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.9
     [gap_low, gap_high], its stratified bootstrap interval; gap_to_incumbent: the same mean of the gap to the incumbent, so the
     true gap lies in [gap_to_incumbent, gap].
     delay [s] and finished: means over heads (local) or APs (global) that finish, and their share; NaN for the sum. voided:
-    share of epochs paid 0 by (25).
+    share of epochs paid 0 by (25). warning: where the row rests on too few seeds.
     """
     rows: list[dict[str, object]] = []
     keys = ["policy", *RULES, "sigma", "part"]
     for named, group in episodes.groupby(keys, sort=False):
+        seeds = len(set(group["seed"]))
         row: dict[str, object] = dict(zip(keys, cast(tuple[object, ...], named), strict=True))
         resampling, order = resampled_by_seed(group, replicates)
         low, high = percentile_interval(resampling.interquartile_means(group["gap"].to_numpy()[order]), level)
@@ -91,8 +93,9 @@ def gap_table(episodes: pd.DataFrame, replicates: int = 2000, level: float = 0.9
                 "delay": group["delay"].mean(),
                 "finished": group["finished"].mean(),
                 "voided": group["voided"].mean(),
-                "seeds": group["seed"].nunique(),
+                "seeds": seeds,
                 "episodes": len(group),
+                "warning": weakness(seeds),
             }
         )
     return pd.DataFrame(rows)

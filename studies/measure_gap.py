@@ -66,9 +66,18 @@ class GapReport:
     def write_html(self, path: str | Path) -> None:
         """One self-contained page. Raises InputError when it cannot be written."""
         from .report.gap_page import GapContent, gap_page
-        from .report.page import write_page
+        from .report.origin import Origin, seeds_in_words
+        from .report.page import data_section, write_page
 
-        content = GapContent(episodes=self.episodes(), table=self.table(), anatomy=self._anatomy(), settings=self.settings)
+        episodes, table = self.episodes(), self.table()
+        content = GapContent(
+            episodes=episodes,
+            table=table,
+            anatomy=self._anatomy(),
+            settings=self.settings,
+            origin=Origin("twingap.measure_gap, settings below", seeds_in_words(tuple(episodes["seed"].unique().tolist()))),
+            data=data_section({"gap": table, "episodes": episodes}, None),
+        )
         if self.of_own_epochs:
             content = replace(
                 content, seeds_draw="errors of the twin; the {per_seed} episodes are the user's own and stay the same"

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from ..opt.errors import FalseBoundError, InputError
-from ..opt.files import write_atomically
 from .agenda import Agenda
 from .cluster import Cluster
 from .config import StudyConfig, checked, read_config
-from .csv_text import csv_text
 from .outcome import Outcome, read_outcome
 from .progress import Progress, progress_on
 from .records import Records
@@ -26,11 +24,9 @@ from .registry import find_study
 from .runner import run_cells
 from .shards import Shard
 from .study import Study
-from .study_file import read_study_file, write_study_file
+from .study_file import read_study_file, write_config, write_study_file
+from .table_files import require_parquet, write_tables
 from .workers import Workers
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # The page of a results directory.
 PAGE = "report.html"
@@ -107,12 +103,15 @@ def results_directory(name: str) -> Path:
     return Path("results", name.replace(":", "."))
 
 
-def collect_study(directory: Path) -> Findings:
-    """Read the records of a results directory and write the tables. Raises InputError when it holds no study,
-    FalseBoundError when its records contradict a bound."""
+def collect_study(directory: Path, *, parquet: bool = False) -> Findings:
+    """Read the records of a results directory, write the tables (CSV, with ``parquet`` Parquet as well) and the configuration.
+    Raises InputError when it holds no study, FalseBoundError when its records contradict a bound."""
+    if parquet:
+        require_parquet()
     file = read_study_file(directory)
+    write_config(directory, file.config)
     outcome = read_outcome(Records(directory), file.cells)
-    _write_tables(directory, {"cells": outcome.cell_table(), "failures": outcome.failure_table()})
+    write_tables(directory, {"cells": outcome.cell_table(), "failures": outcome.failure_table()}, parquet=parquet)
     try:
         results = file.study.collect(file.config, outcome)
     except FalseBoundError:
@@ -124,17 +123,13 @@ def collect_study(directory: Path) -> Findings:
             raise
         why = f"{len(outcome.failures)} cells failed or did not run, {directory / 'failures.csv'} says why"
         raise InputError(f"{error.problem}; {why}", field=error.field, source=error.source) from None
-    _write_tables(directory, file.study.tables(results))
+    write_tables(directory, file.study.tables(results), parquet=parquet)
     return Findings(file.study, outcome, results)
 
 
-def _write_tables(directory: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    for stem, table in tables.items():
-        write_atomically(directory / f"{stem}.csv", csv_text(table))
-
-
-def report_study(directory: str | Path) -> Findings:
-    """Tables and page of a results directory, from its records. Raises InputError when it holds no study."""
-    findings = collect_study(Path(directory))
+def report_study(directory: str | Path, *, parquet: bool = False) -> Findings:
+    """Tables and page of a results directory, from its records; parquet: the tables as Parquet, too (extra ``parquet``). Raises
+    InputError when it holds no study."""
+    findings = collect_study(Path(directory), parquet=parquet)
     findings.study.page(findings.results, Path(directory) / PAGE)
     return findings

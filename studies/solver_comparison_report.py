@@ -10,18 +10,20 @@ from pathlib import Path
 
 from ..opt.registry import registered_solvers
 from .report.comparison_page import ComparisonContent, comparison_page
-from .report.page import write_page
+from .report.origin import Origin, seeds_in_words
+from .report.page import data_section, write_page
 from .solver_comparison_config import ComparisonConfig
-from .solver_comparison_results import ComparisonResults
+from .solver_comparison_results import ComparisonResults, comparison_tables
+from .study_file import CONFIG
 
 
 def write_comparison_page(results: ComparisonResults, path: Path) -> None:
     """Write the page at ``path``, figures beside it."""
-    write_page(comparison_page(comparison_content(results)), path)
+    write_page(comparison_page(comparison_content(results, path.parent)), path)
 
 
-def comparison_content(results: ComparisonResults) -> ComparisonContent:
-    """What the page shows of a study."""
+def comparison_content(results: ComparisonResults, directory: Path) -> ComparisonContent:
+    """What the page shows of a study. directory: where it is written, beside the study's tables."""
     config = results.config
     return ComparisonContent(
         runs=results.runs,
@@ -37,6 +39,8 @@ def comparison_content(results: ComparisonResults) -> ComparisonContent:
         gap=config.gap,
         time_limit=config.time_limit,
         settings=_settings(config),
+        origin=Origin(f"twingap study solver_comparison --config {CONFIG}", _drawn(config)),
+        data=data_section(comparison_tables(results), directory),
     )
 
 
@@ -79,9 +83,13 @@ def _about(results: ComparisonResults) -> list[dict[str, str]]:
     return rows
 
 
+def _drawn(config: ComparisonConfig) -> str:
+    families = ", ".join(f"{name} {seeds_in_words(seeds)}" for name, seeds in config.families.items())
+    return f"snapshots: {families or 'own'}; solvers that draw: {seeds_in_words(config.seeds)}"
+
+
 def _settings(config: ComparisonConfig) -> dict[str, str]:
     return {
-        "command": "twingap study solver_comparison",
         "solvers": ", ".join(config.solvers),
         "families (seeds)": ", ".join(f"{name} ({', '.join(map(str, seeds))})" for name, seeds in config.families.items()),
         "presets with changes": json.dumps([each.model_dump() for each in config.draws]) if config.draws else "none",

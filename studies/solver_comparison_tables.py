@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from .few_seeds import weakness
 from .performance_statistics import geometric_mean_ratio, performance_ratios, shifted_geometric_mean
 from .solver_comparison_rows import FAILED, LICENCE, REFUSED, UNSUPPORTED
 
@@ -88,5 +89,6 @@ def _summary(scores: pd.DataFrame) -> dict[str, Any]:
         "licence": int((scores["licence"] > 0).sum()),
         "median_seconds": taken["scored"].median(),
         "shifted_mean": shifted_geometric_mean(taken["scored"]),
+        "warning": weakness(len(taken), "snapshots"),
         **{name: taken[name].mean() for name in ("gap_left", "gap_integral", "primal_integral", "dual_integral")},
     }

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
+
 from ..opt.errors import InputError
 from ..opt.files import write_atomically
 from ..opt.reading import Reader, read_json
@@ -18,6 +20,8 @@ from .study import Study
 
 FORMAT = "twingap.study"
 STUDY_FILE = "study.json"
+# The configuration as a file that ``twingap study NAME --config`` takes.
+CONFIG = "config.yaml"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,11 @@ def write_study_file(directory: Path, name: str, config: StudyConfig, cells: Seq
         "cells": [{"key": cell.key, "title": cell.title, "settings": cell.settings} for cell in cells],
     }
     write_atomically(directory / STUDY_FILE, json.dumps(content, indent=1))
+
+
+def write_config(directory: Path, config: StudyConfig) -> None:
+    """Write the whole configuration as YAML. Raises InputError when that is not possible."""
+    write_atomically(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def read_study_file(directory: Path) -> StudyFile:

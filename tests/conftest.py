@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
 import copy
+from urllib.parse import unquote
 
 import pytest
 
 from twingap.opt.snapshot_file import snapshot_from_json
+
+from .browser import MISSING, Browser, find_browser
 
 # A snapshot small enough to work by hand: every SINR is 2^n - 1, every term of every equation is non-zero and different.
 # AP 0 has three heads, AP 1 one; committee 0 has three delegates and serves APs 0 and 2, committee 1 has two and serves AP 1.
@@ -86,3 +89,40 @@ def by_hand():
         return snapshot_from_json(content)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless browser that opens pages; skips where none is installed."""
+    if find_browser() is None:
+        pytest.skip(MISSING)
+    with Browser(tmp_path_factory.mktemp("browser")) as running:
+        yield running
+
+
+@pytest.fixture
+def check_page(browser):
+    """A function that opens a page, wide and narrow, and holds it against what every page promises."""
+
+    def check(path):
+        for width in (1280, 400):
+            browser.open(path, width)
+            assert browser.complaints() == []
+            # The page alone: nothing is fetched.
+            assert browser.requests() == [path.resolve().as_uri()]
+            assert browser.value("document.documentElement.scrollWidth <= window.innerWidth")
+        for link in browser.value("[...document.links].map(each => each.getAttribute('href'))"):
+            if link.startswith("#"):
+                assert browser.value(f"document.getElementById({link[1:]!r}) !== null"), link
+            elif not link.startswith("data:"):
+                beside = path.parent / unquote(link)
+                assert beside.stat().st_size > 0
+        heads = browser.value("document.querySelectorAll('table.sorts th').length")
+        assert heads == browser.value("document.querySelectorAll('table.sorts th button').length") > 0
+        # Every heading sorts without an exception, up and down.
+        browser.value("document.querySelectorAll('table.sorts th button').forEach(each => { each.click(); each.click(); })")
+        assert browser.value("document.querySelectorAll('th[aria-sort=descending]').length") > 0
+        assert browser.complaints() == []
+        browser.open(path)
+
+    return check

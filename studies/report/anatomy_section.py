@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..few_seeds import marked
 from ..gap_anatomy import Anatomy
 from .interval import WithInterval, percent_with_interval
 from .page import Column, Picture, Section, Table, Text, fixed
@@ -107,7 +108,7 @@ def _numbers(table: pd.DataFrame) -> Table:
         Column("slack", "= solver slack %", fixed(4, 100)),
         Column("twin", "+ twin's error %", percent_with_interval(2)),
         Column("own", "+ policy's own %", percent_with_interval(2)),
-        Column("seeds", "seeds"),
+        Column("seeds", "seeds", marked),
         Column("episodes", "episodes"),
     ]
     return Table(columns, rows, NOTE)

@@ -13,17 +13,19 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from ..few_seeds import marked, warning
 from ..solver_comparison_rows import MEANING, REFUSED
 from ..solver_traces import Trace
 from .comparison_figures import families_compared, performance_profiles, progress_over_time, traces_of_snapshots
-from .page import Column, Download, Page, Picture, Section, Table, Text, fixed, settings_section
+from .origin import Origin
+from .page import Column, Page, Picture, Section, Table, Text, fixed, settings_section
 from .style import label
 
 
 @dataclass(frozen=True, eq=False)
 class ComparisonContent:
     """What the page shows; tables and traces as in ``ComparisonResults``. about: per solver what it proves, handles and its
-    versions; gap: asked for; time_limit [s]; settings: shown as they are."""
+    versions; gap: asked for; time_limit [s]; settings: shown as they are; origin: what made the numbers; data: downloads."""
 
     runs: pd.DataFrame
     traces: Mapping[tuple[str, str], Trace]
@@ -38,6 +40,8 @@ class ComparisonContent:
     gap: float
     time_limit: float
     settings: Mapping[str, Any]
+    origin: Origin | None
+    data: Section
 
 
 def comparison_page(content: ComparisonContent) -> Page:
@@ -53,22 +57,24 @@ def comparison_page(content: ComparisonContent) -> Page:
             Section("By family", [_families(content)]),
             Section("Every run", _runs(content)),
             Section("How it was measured", _methods(content)),
+            content.data,
             settings_section(content.settings, content.cells),
         ],
         failures=content.failures.to_dict("records"),
         failures_mean="killed and crashed runs are scored at the time limit, cells that were not run are left out",
+        origin=content.origin,
     )
 
 
 def _summary(content: ComparisonContent) -> list[Text | Table]:
     runs = content.runs
-    snapshots, groups = runs["snapshot"].nunique(), runs["group"].nunique()
+    snapshots, groups = len(set(runs["snapshot"])), len(set(runs["group"]))
     lead = (
         f"{runs['solver'].nunique()} solvers met the same {snapshots} snapshots of {groups} families, with "
         f"{content.time_limit:g} s each to hold a decision and prove that no other earns more than {100 * content.gap:g} % "
         f"above it. {_agreement(content)}"
     )
-    warning = _busy(runs)
+    busy: str | None = _busy(runs)
     table = Table(
         _score_columns(content, [Column("solver", "solver", label)], fastest=True),
         content.solvers.to_dict("records"),
@@ -78,7 +84,10 @@ def _summary(content: ComparisonContent) -> list[Text | Table]:
             "snapshot, the best of all solvers. Integrals are means in seconds; 0 is best, the time limit is worst."
         ),
     )
-    return [Text(lead), *([Text(warning)] if warning else []), table]
+    warnings = [busy] if busy else []
+    weak = warning(snapshots, "snapshots")
+    warnings += [weak] if weak else []
+    return [Text(lead), *(Text(each, warning=True) for each in warnings), table]
 
 
 def _agreement(content: ComparisonContent) -> str:
@@ -110,7 +119,7 @@ def _score_columns(content: ComparisonContent, first: list[Column], *, fastest: 
     percent = f"{100 * content.gap:g} %"
     columns = [
         *first,
-        Column("taken", "takes on", _count, "snapshots of modes and sizes that it does not refuse"),
+        Column("taken", "takes on", lambda count: marked(int(count)), "snapshots of modes and sizes that it does not refuse"),
         Column("proved", "proved", _count, f"where it proved a gap of {percent} within the time limit"),
         Column("found", "found", _count, f"where it held a decision within {percent} of the best bound that anyone proves"),
         Column("failed", "failed", _count, "killed or crashed"),
@@ -241,7 +250,7 @@ def _families(content: ComparisonContent) -> Table:
     return Table(_score_columns(content, first, fastest=False), rows, note="Families that a solver refuses are left out.")
 
 
-def _runs(content: ComparisonContent) -> list[Text | Table | Download]:
+def _runs(content: ComparisonContent) -> list[Text | Table]:
     columns = [
         Column("snapshot", "snapshot", lambda name: name.removeprefix("family-")),
         Column("heads", "heads"),
@@ -265,10 +274,9 @@ def _runs(content: ComparisonContent) -> list[Text | Table | Download]:
         [{"outcome": each, "runs": int((content.runs["outcome"] == each).sum()), "meaning": MEANING[each]} for each in present],
         sorts=False,
     )
-    blocks: list[Text | Table | Download] = [
-        Text("Click a heading to sort."),
+    blocks: list[Text | Table] = [
+        Text("Click a heading to sort; runs.csv below holds the same rows with full digits."),
         Table(columns, content.runs.to_dict("records")),
-        Download("runs.csv", content.runs.to_csv(index=False), "holds the same rows with full digits (also beside this page)."),
         meanings,
     ]
     refused = content.runs[content.runs["outcome"].isin(REFUSED)]

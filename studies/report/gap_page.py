@@ -14,11 +14,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from ...rl.decoding import PROJECTED, Rules
+from ..few_seeds import marked, warning
 from ..gap_anatomy import Anatomy
 from ..gap_table import by_rules
 from .anatomy_section import anatomy_section
 from .gap_figures import gap_by_error, gap_distribution, learning_curves
 from .interval import WithInterval, percent_with_interval
+from .origin import Origin
 from .page import Column, Page, Picture, Section, Table, Text, fixed, settings_section
 from .style import label
 
@@ -27,7 +29,7 @@ from .style import label
 class GapContent:
     """What the page shows. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; settings: shown as they are;
     curves, training, cells, failures: of a study (empty for a measurement). seeds_draw: for the methods, what a seed stands
-    for."""
+    for. origin: what made the numbers; data: downloads."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
@@ -39,6 +41,8 @@ class GapContent:
     training: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    origin: Origin | None = None
+    data: Section = field(default_factory=lambda: Section("Data", ()))
     seeds_draw: str = (
         "a system (who takes part, data, mean channels), {per_seed} evaluation episodes, and a training run on other epochs of "
         "the same system"
@@ -78,9 +82,11 @@ def gap_page(content: GapContent) -> Page:
             Section("Methods", [Text(_methods(content))]),
             Section("All numbers", [_details(content.table)]),
             *_training(content.training),
+            content.data,
             settings_section(content.settings, content.cells),
         ],
         failures=content.failures.to_dict("records"),
+        origin=content.origin,
     )
 
 
@@ -165,7 +171,9 @@ def _summary(content: GapContent) -> list[Text | Table]:
     if len(several) > 1:
         columns.insert(1, Column("rules", "rules"))
     rows = [row | {"rules": str(rules)} for rules, part in several.items() for row in summary(part)]
-    return [Text(lead), Table(columns, rows, note="An empty entry is missing: its cell failed.")]
+    weak = warning(int(table["seeds"].min()))
+    blocks = [Text(lead), *([Text(weak, warning=True)] if weak else [])]
+    return [*blocks, Table(columns, rows, note="An empty entry is missing: its cell failed.")]
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -227,7 +235,7 @@ def _details(table: pd.DataFrame) -> Table:
         Column("delay", "delay s", fixed(2)),
         Column("finished", "finished %", fixed(1, 100)),
         Column("voided", "voided %", fixed(1, 100)),
-        Column("seeds", "seeds"),
+        Column("seeds", "seeds", marked),
     ]
     note = (
         "utility, bound: per epoch. delay: mean over heads (local) or over APs with a confirmed block (global) that finish, "

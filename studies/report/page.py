@@ -1,39 +1,50 @@
 """One self-contained HTML page, whatever the study: sections of text, tables that sort, figures and downloads.
 
-Nothing is fetched: figures are inline SVG (PNG and SVG also lie beside the page), data are embedded. What a study shows is
-its own business (``gap_page``, ``comparison_page``); how a page is built is here, once.
+Nothing is fetched: figures are inline SVG (SVG, PNG and PDF also lie beside the page), small tables are embedded, large ones
+are files beside it. What a study shows is its own business (``gap_page``, ``comparison_page``); how a page is built is here.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from ...opt.errors import InputError
 from ...opt.files import write_atomically
+from ..csv_text import csv_text
 from ..machine import describe_machine
-from .style import as_png, as_svg, figure_style, lay_out
+from .origin import Origin
+from .style import as_pdf, as_png, as_svg, figure_style, lay_out
 
 # Words longer than this may break into lines.
 LONG = 40
+# Rows that a table shows at a time; a script turns the pages of longer ones.
+ROWS = 200
+# Failures told on top of the page; a table holds all.
+TOLD = 20
+# Values of a table that is embedded in the page; larger ones are files beside it.
+EMBEDDED = 100_000
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; a plain string is escaped, Markup is not. note: in small print."""
+    """A paragraph; a plain string is escaped, Markup is not. note: in small print; warning: in a frame."""
 
     text: str
     note: bool = False
+    warning: bool = False
     kind: ClassVar[str] = "text"
 
 
@@ -67,6 +78,12 @@ class Table:
     sorts: bool = True
     kind: ClassVar[str] = "table"
 
+    def rest(self) -> Markup:
+        """The rows after the first ``ROWS`` as JSON for the script: per cell text, what it sorts by, how it is set."""
+        rows = [[[str(escape(text)), value, kind] for text, value, kind in row] for row in self.cells()[ROWS:]]
+        # No "<" in a script's data: none of them can end it.
+        return Markup(json.dumps(rows).replace("<", "\\u003c"))
+
     def cells(self) -> list[list[tuple[str, str, str]]]:
         """Every cell as (text, sort value, class)."""
         return [[column.cell(row) for column in self.columns] for row in self.rows]
@@ -87,16 +104,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Download:
-    """A file embedded in the page. name: what it is saved as; text: a line about it."""
+    """A file. name: what it is saved as; text: a line about it; content: embedded in the page, None for a file beside it."""
 
     name: str
-    content: str
+    content: str | None
     text: str
     kind: ClassVar[str] = "download"
 
     @property
     def address(self) -> str:
-        """The content as a data URL."""
+        """The content as a data URL, or where the file lies."""
+        if self.content is None:
+            return quote(self.name)
         return "data:text/csv;charset=utf-8;base64," + base64.b64encode(self.content.encode()).decode()
 
 
@@ -116,17 +135,18 @@ class Section:
 @dataclass(frozen=True, eq=False)
 class Page:
     """title: of the browser's tab; heading: what the page answers; failures: cells that failed (cell, error), told first, with
-    what that means for the numbers."""
+    what that means for the numbers; origin: what made the numbers, in every figure's caption and files."""
 
     title: str
     heading: str
     sections: Sequence[Section]
     failures: Sequence[Mapping[str, str]] = field(default=())
     failures_mean: str = "the numbers below leave them out"
+    origin: Origin | None = None
 
 
 def write_page(page: Page, path: Path) -> None:
-    """Write the page at ``path`` and every figure beside it (NAME-gap.svg, NAME-gap.png ...). Raises InputError."""
+    """Write the page at ``path`` and every figure beside it (NAME-gap.svg, .png, .pdf ...). Raises InputError."""
     if path.is_dir():
         raise InputError("is a directory; give a file name", source=str(path))
     drawn: dict[str, str] = {}
@@ -135,18 +155,37 @@ def write_page(page: Page, path: Path) -> None:
             if isinstance(block, Picture):
                 figure = block.draw()
                 lay_out(figure)
-                drawn[block.name] = as_svg(figure)
-                write_atomically(path.with_name(f"{path.stem}-{block.name}.svg"), drawn[block.name])
-                write_atomically(path.with_name(f"{path.stem}-{block.name}.png"), as_png(figure))
-    write_atomically(path, render(page, drawn))
+                about = "" if page.origin is None else page.origin.line
+                drawn[block.name] = as_svg(figure, block.title, about)
+                for ending, content in (
+                    ("svg", drawn[block.name]),
+                    ("png", as_png(figure, block.title, about)),
+                    ("pdf", as_pdf(figure, block.title, about)),
+                ):
+                    write_atomically(path.with_name(f"{path.stem}-{block.name}.{ending}"), content)
+    write_atomically(path, render(page, drawn, path.stem))
 
 
-def render(page: Page, drawn: Mapping[str, str]) -> str:
-    """The page as text; ``drawn``: figures by name as SVG elements."""
+def render(page: Page, drawn: Mapping[str, str], stem: str) -> str:
+    """The page as text; ``drawn``: figures by name as SVG elements; stem: of the page's file name and those of the figures."""
     loader = PackageLoader("twingap.studies.report", package_path="")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # Our own drawings; everything else on the page is escaped.
-    return environment.get_template("page.html").render(page=page, drawn={name: Markup(svg) for name, svg in drawn.items()})
+    shown = {name: Markup(svg) for name, svg in drawn.items()}
+    return environment.get_template("page.html").render(page=page, drawn=shown, stem=quote(stem), most=ROWS, told=TOLD)
+
+
+def data_section(tables: Mapping[str, pd.DataFrame], directory: Path | None) -> Section:
+    """Every table that has rows as a download. directory: where the page is written and the study's tables lie (NAME.csv,
+    NAME.parquet); None: all are embedded."""
+    blocks: list[Download] = []
+    for name, table in ((name, table) for name, table in tables.items() if len(table)):
+        size = f"{len(table):,} rows, {len(table.columns)} columns"
+        beside = directory is not None and table.size > EMBEDDED
+        blocks.append(Download(f"{name}.csv", None if beside else csv_text(table), f"{size}{', beside this page' * beside}"))
+        if directory is not None and (directory / f"{name}.parquet").exists():
+            blocks.append(Download(f"{name}.parquet", None, "the same as Parquet, beside this page"))
+    return Section("Data", blocks)
 
 
 def settings_section(settings: Mapping[str, Any], cells: pd.DataFrame) -> Section:

@@ -46,6 +46,8 @@ SETTINGS: dict[Any, Any] = {
     # Text stays text, and the same figure gives the same bytes.
     "svg.fonttype": "none",
     "svg.hashsalt": "twingap",
+    # TrueType: journals refuse Type 3.
+    "pdf.fonttype": 42,
 }
 
 
@@ -75,18 +77,28 @@ def look(place: int) -> dict[str, str]:
     }
 
 
-def as_svg(figure: Figure) -> str:
-    """The figure as an SVG element, without XML prologue."""
+def as_svg(figure: Figure, title: str = "", about: str = "") -> str:
+    """The figure as an SVG element, without XML prologue. about: what made it, kept in the file as its description."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    said = {"Title": title, "Description": about} if about else {}
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None} | said)
     text = stream.getvalue()
     return text[text.index("<svg") :]
 
 
-def as_png(figure: Figure) -> bytes:
-    """The figure as PNG."""
+def as_png(figure: Figure, title: str = "", about: str = "") -> bytes:
+    """The figure as PNG; title and about as in ``as_svg``."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
+    said = {"Title": title, "Description": about} if about else {}
+    figure.savefig(stream, format="png", metadata={"Software": None} | said)
+    return stream.getvalue()
+
+
+def as_pdf(figure: Figure, title: str = "", about: str = "") -> bytes:
+    """The figure as PDF with its text as text; title and about as in ``as_svg``."""
+    stream = io.BytesIO()
+    said = {"Title": title, "Subject": about} if about else {}
+    figure.savefig(stream, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None} | said)
     return stream.getvalue()
 
 

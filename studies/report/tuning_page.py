@@ -6,8 +6,10 @@ from functools import partial
 
 import pandas as pd
 
+from ..few_seeds import warning
 from ..tuning.results import Tuning
-from .page import Column, Download, Page, Picture, Section, Table, Text, fixed, settings_section
+from .origin import Origin, seeds_in_words
+from .page import Column, Page, Picture, Section, Table, Text, data_section, fixed, settings_section
 from .tuning_figures import curves, history, importances
 
 METHODS = (
@@ -19,7 +21,6 @@ METHODS = (
     "gap is measured, and a trial whose best gap is worse than the median of the others at the same point is stopped "
     "(pruned)."
 )
-FEW = "A claim from fewer than 10 seeds is weak: the comparison above rests on {seeds}."
 
 
 def tuning_page(found: Tuning) -> Page:
@@ -42,11 +43,11 @@ def tuning_page(found: Tuning) -> Page:
             Section("", _summary(found)),
             Section("Figures", _pictures(found)),
             Section("Methods", [Text(methods)]),
-            Section(
-                "All trials", [_trials(found), Download("trials.csv", found.table().to_csv(index=False), "all trials as CSV")]
-            ),
+            Section("All trials", [_trials(found)]),
+            data_section({"trials": found.table()}, None),
             settings_section(settings, pd.DataFrame()),
         ],
+        origin=Origin(found.command or "twingap.tune", f"tuning {seeds_in_words(config.tuning_seeds)}"),
     )
 
 
@@ -59,8 +60,8 @@ def _summary(found: Tuning) -> list[Text | Table]:
         return [*lines, Text("No trial is complete, so there is no best configuration.")]
     if found.check is not None:
         lines += [Text(f"On fresh seeds {found.check.verdict}.")]
-        if len(found.check.seeds) < 10:
-            lines.append(Text(FEW.format(seeds=len(found.check.seeds)), note=True))
+        weak = warning(len(found.check.seeds), "fresh seeds")
+        lines += [Text(weak, warning=True)] if weak else []
     elif best.slot == 0:
         lines.append(Text("No trial was better than the defaults."))
     else:

@@ -6,10 +6,12 @@ import sys
 import pytest
 import yaml
 
+from twingap.opt.errors import InputError
 from twingap.studies.cli import main
-from twingap.studies.config import StudyConfig, checked
+from twingap.studies.config import StudyConfig, checked, read_config
 from twingap.studies.registry import find_study, registered_studies
 from twingap.studies.run_study import collect_study
+from twingap.studies.study_file import CONFIG
 
 pytestmark = pytest.mark.timeout(900)
 NAMES = sorted(registered_studies())
@@ -80,6 +82,22 @@ def test_report_needs_the_directory_alone(ran, monkeypatch):
     assert call(monkeypatch, "report", results) == 0
     assert tables_of(results) == tables
     assert (results / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_the_page_opens_in_a_browser(ran, check_page):
+    _, _, results = ran
+    check_page(results / "report.html")
+
+
+@pytest.mark.slow
+def test_the_configuration_beside_the_page_is_the_same_study(ran, monkeypatch):
+    name, _, results = ran
+    written = read_config(find_study(name).config, results / CONFIG)
+    assert {cell.key for cell in find_study(name).cells(written)} == {path.stem for path in (results / "records").iterdir()}
+    monkeypatch.setattr("twingap.studies.table_files.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"pip install 'twingap\[parquet\]'"):
+        collect_study(results, parquet=True)
 
 
 @pytest.mark.slow

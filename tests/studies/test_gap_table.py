@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 
@@ -14,7 +16,9 @@ def made_up(policy, sigma, seed, episodes):
     loss = rng.random((2, episodes, 4))
     delay = np.where(rng.random((2, episodes, 4)) < 0.4, np.nan, rng.random((2, episodes, 4)))
     share = rng.random((2, episodes, 4))
-    scores = Scores(local - loss[0], global_ - loss[1], delay[0], share[0], delay[1], share[1])
+    of_parts = {"local_utility": local - loss[0], "global_utility": global_ - loss[1]}
+    of_parts |= {"local_delay": delay[0], "heads_finished": share[0], "global_delay": delay[1], "aps_confirmed": share[1]}
+    scores = Scores(**({each.name: np.zeros((episodes, 4)) for each in fields(Scores)} | of_parts))
     return Measured(policy, sigma, seed, Certificate("", local, global_, local - 0.1, global_ - 0.2), scores)
 
 
