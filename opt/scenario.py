@@ -8,6 +8,7 @@ Each field's metadata says where its default comes from: ``"paper"`` (Table II o
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
@@ -182,7 +183,8 @@ def describe() -> list[tuple[str, object, str, str, str]]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # NaN and infinity fail the comparison; a whole number may be too large for a float.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_count(value: object) -> bool:

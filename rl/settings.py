@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -41,7 +42,9 @@ def is_count(value: object) -> bool:
 
 def is_within(value: object, low: float, high: float) -> bool:
     """A finite number from low to high."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    # Whole numbers may be too large for a float, and compare with one all the same.
+    largest = sys.float_info.max
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high and abs(value) <= largest
 
 
 def is_positive(value: object) -> bool:

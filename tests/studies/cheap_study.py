@@ -17,8 +17,8 @@ from twingap.studies.study import Study
 
 
 class CheapConfig(StudyConfig):
-    cells: int = Field(default=60, ge=2)
-    seconds: float = Field(default=0.1, ge=0.0)
+    cells: int = Field(default=60, ge=2, le=10_000)
+    seconds: float = Field(default=0.1, ge=0.0, le=60.0)
     log: str = ""
 
 

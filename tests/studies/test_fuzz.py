@@ -1,11 +1,12 @@
 """Damaged study files, snapshots and records: a clear line and exit 2, or a correct run; never a traceback, never half a file.
 
-2,000 mutations with fixed seeds, through the same entry as the command line, in process.
+2,000 mutations and some more with fixed seeds, through the same entry as the command line, in process.
 """
 
 import json
 import random
 import re
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -13,10 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from twingap.opt.errors import InputError
 from twingap.opt.snapshot_file import save_snapshot
 from twingap.opt.system import draw
+from twingap.rl.learners import LEARNERS, find_learner
 from twingap.studies.cli import main
+from twingap.studies.config import checked
 from twingap.studies.registry import find_study
+from twingap.studies.tuning.config import TuneConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 VALUES = [
@@ -97,6 +102,73 @@ def test_study_files(run, tmp_path):
         valid += "workers" in said
         assert [each.name for each in tmp_path.iterdir()] == ["gap.yaml"]
     assert 0 < valid < 700
+
+
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+def test_settings_of_learners(run, tmp_path, learner):
+    """In the study file that ``twingap tune`` writes and ``train`` and ``study`` read: checked before any cell runs."""
+    settings = find_learner(learner).settings().to_json()
+    text = yaml.safe_dump(
+        {"preset": "tiny", "policies": ["m"], "learners": {"m": {"learner": learner, "settings": settings, "tuned_on": [7]}}}
+    )
+    rng = random.Random(learner)
+    path, valid = tmp_path / "best.yaml", 0
+    for _ in range(30):
+        write(path, mutated(text, rng))
+        code, said = run("study", "gap", "--config", path, "--workers", 0, "--output", tmp_path / "results")
+        assert code == 2
+        valid += "workers" in said
+    assert valid < 30
+    assert [each.name for each in tmp_path.iterdir()] == ["best.yaml"]
+
+
+def test_configurations_of_tuning():
+    whole = TuneConfig(learner="mappo", preset="tiny", fixed={"local.hidden": 16}, updates=40, num_envs=8).model_dump(
+        mode="json"
+    )
+    text = yaml.safe_dump(whole)
+    rng = random.Random(5)
+    refused = 0
+    for _ in range(300):
+        try:
+            content = yaml.safe_load(mutated(text, rng).encode("utf-8", "surrogatepass"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            continue
+        if isinstance(content, dict):
+            refused += not is_complete(content)
+    assert refused > 50
+
+
+def is_complete(content):
+    """Whether it is a configuration; InputError, and nothing else, says that it is none."""
+    try:
+        checked(TuneConfig, content).complete()
+    except InputError:
+        return False
+    return True
+
+
+def test_studies_that_validate_run(run, tmp_path, monkeypatch):
+    """Mutations of a study of cheap cells: turned away, or run to the end, failed cells as rows; eight at most are run."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    rng = random.Random(4)
+    path, results, ran = tmp_path / "cheap.yaml", tmp_path / "results", 0
+    text = "cells: 2\nseconds: 0.01\ncell_time_limit: 20.0\ncell_memory_limit: 4.0\n"
+    for _ in range(80):
+        write(path, mutated(text, rng))
+        code, said = run("study", "cheap_study:STUDY", "--config", path, "--output", results)
+        if code == 2:
+            assert not results.exists(), said
+            continue
+        ran += 1
+        assert not list(results.rglob("*.part"))
+        assert run("report", results)[0] == code
+        assert len(list(results.glob("records/*.json"))) + len(list(results.glob("failures/*.json"))) > 0
+        assert (results / "cells.csv").read_bytes().endswith(b"\n")
+        shutil.rmtree(results)
+        if ran == 8:
+            break
+    assert ran > 2
 
 
 def test_snapshots(run, tmp_path):
