@@ -78,11 +78,14 @@ class Comparisons:
         return Comparison(f"{first} minus {second}", estimate, above(estimate), "s")
 
     def weakest_step(self, calibration: str, name: str, sweep: str, column: str) -> Comparison | None:
-        """The step from one size to the next that speaks most against a rise: all steps rise when this one does."""
+        """The step from one size to the next that speaks most against a rise: all steps rise when this one does. Episodes in
+        which nobody finishes at either size say nothing."""
         sizes, delays = self.found.swept(calibration, name, sweep, column)
+        _, finished = self.found.swept(calibration, name, sweep, "finished")
         steps: list[Comparison] = []
         for n in range(len(sizes) - 1):
-            rise = self.found.mean({seed: each[n + 1] - each[n] for seed, each in delays.items()})
+            some = {seed: (each[n] > 0.0) | (each[n + 1] > 0.0) for seed, each in finished.items()}
+            rise = self.found.mean({s: np.where(some[s], each[n + 1] - each[n], np.nan) for s, each in delays.items()})
             label = f"{name}, from {sizes[n] / 1e6:g} to {sizes[n + 1] / 1e6:g} MB"
             steps.append(Comparison(label, rise, above(rise), "s"))
         against: dict[Outcome, int] = {"does not hold": 0, "not decided": 1, "holds": 2}

@@ -74,10 +74,7 @@ def _cell(config: PaperFiguresConfig, work: str, title: str, settings: dict[str,
 
 TINY = {
     "preset": "tiny",
-    "calibrations": {
-        "ours": {"sigma": [0.0, 0.1], "learners": ["mappo", "ddqn"]},
-        "free CPU": {"scenario": {"local_cpu_cost": 0.0}, "sigma": [0.0], "learners": ["mappo"]},
-    },
+    "calibrations": {"ours": {"sigma": [0.0, 0.1], "learners": ["mappo", "ddqn"]}},
     "holds": ["fixed_cpu"],
     "seeds": [0],
     "length": 2,

@@ -77,7 +77,7 @@ class PaperFiguresConfig(StudyConfig):
     """Points of a curve, at equal distances, besides the start."""
     episodes: int = Field(default=10, ge=1)
     """Frozen evaluation episodes per seed, the same at every look."""
-    transaction_bytes: tuple[float, ...] = (200.0, 50e3, 100e3, 200e3, 400e3)
+    transaction_bytes: tuple[float, ...] = (200.0, 10e3, 20e3, 30e3, 40e3, 50e3)
     """Fig. 8: sizes of a transaction without the model that it carries."""
     block_bytes: tuple[float, ...] = (1e6, 2e6, 4e6, 6e6, 8e6, 10e6)
     """Fig. 9: sizes that every block has."""

@@ -27,8 +27,8 @@ from .scoring import Scores
 from .verdicts import Claim
 
 PARTS = ("local", "global")
-# A delay of less worth than this share of the benefit counts as having this worth.
-SMALLEST_WORTH = 1e-6
+# A delay of less worth than this share of the benefit counts as having this worth: 92 s at a decay of 0.3 per second.
+SMALLEST_WORTH = 1e-12
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from ...opt.arrays import Floats
 from ..paper_estimates import SWEPT, Found, Series
-from ..verdicts import Estimate
+from ..verdicts import UNKNOWN, Estimate
 from .gap_figures import FLOOR
 from .style import label, look
 
 # The utility axis starts no lower than this share of the bound; what lies below is named in the legend.
 CUT = -0.25
+PERCENT = 100.0
 Look = dict[str, Any]
 
 
@@ -35,7 +37,7 @@ def training_curves(
     drawn: set[str] = set()
     for column, sigma in enumerate(sigmas):
         above, below = panels[0][column], panels[1][column]
-        best = 0.0
+        bound = UNKNOWN
         for approach in approaches:
             episodes, utility = found.looks(calibration, approach, sigma, part, "utility")
             _, gap = found.looks(calibration, approach, sigma, part, "gap")
@@ -44,23 +46,24 @@ def training_curves(
                 bound = found.mean(
                     {s: each[-1] for s, each in found.looks(calibration, approach, sigma, part, "bound")[1].items()}
                 )
-                best = bound.value
                 _curve(above, episodes, utility, found, style, approach, drawn, 1.0)
-                _curve(below, episodes, gap, found, style, approach, drawn, 100.0)
+                _curve(below, episodes, gap, found, style, approach, drawn, PERCENT)
             else:
                 _level(
                     above, found.mean(found.final(calibration, approach, sigma, part, "utility")), style, approach, drawn, 1.0
                 )
-                _level(below, found.mean(found.final(calibration, approach, sigma, part, "gap")), style, approach, drawn, 100.0)
-        above.axhline(best, color="black", linewidth=1.2, label="certified bound" if "bound" not in drawn else None)
+                _level(
+                    below, found.mean(found.final(calibration, approach, sigma, part, "gap")), style, approach, drawn, PERCENT
+                )
+        above.axhspan(bound.low, bound.high, color="black", alpha=0.07, linewidth=0)
+        above.axhline(bound.value, color="black", linewidth=1.2, label="certified bound" if "bound" not in drawn else None)
         drawn.add("bound")
         error = "without error" if sigma == 0.0 else f"with error, σ = {100 * sigma:g} %"
         above.set_title(f"{part} part, {error}")
         below.set_xlabel("training episodes")
-        below.set_yscale("log")
-        below.yaxis.set_major_formatter(lambda value, _place: f"{value:g} %")
+        _logarithmic(below, " %")
         low, high = above.get_ylim()
-        above.set_ylim(max(low, CUT * best), min(high, 1.05 * best) if best > 0.0 else high)
+        above.set_ylim(max(low, CUT * bound.value), high)
     panels[0][0].set_ylabel("utility per epoch")
     panels[1][0].set_ylabel("gap to the certified bound (log scale)")
     _legend(figure, panels[0])
@@ -75,10 +78,10 @@ def delay_against_size(
     panels = figure.subplots(2, 2, sharex=True)
     who = "heads that finish" if SWEPT[sweep] == "local" else "APs whose block is confirmed"
     shown = (
-        ("delay", f"mean delay of {who}, s", 1.0, True),
-        ("equal_delay", "delay of equal worth, s", 1.0, True),
-        ("finished", f"{who}, %", 100.0, False),
-        ("gap", "gap to the certified bound, %", 100.0, True),
+        ("delay", f"mean delay of {who}, s (log scale)", 1.0, True),
+        ("equal_delay", "delay of equal worth, s (log scale)", 1.0, True),
+        ("finished", f"{who}, %", PERCENT, False),
+        ("gap", "gap to the certified bound, % (log scale)", PERCENT, True),
     )
     drawn: set[str] = set()
     for panel, (column, title, factor, logarithmic) in zip(panels.flat, shown, strict=True):
@@ -88,8 +91,7 @@ def delay_against_size(
                 _points(panel, sizes / 1e6, values, found, styles[approach], approach, drawn, factor)
         panel.set_title(title)
         if logarithmic:
-            panel.set_yscale("log")
-            panel.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
+            _logarithmic(panel)
     for panel in panels[1]:
         panel.set_xlabel("transaction size without the model, MB" if sweep == "transaction" else "block size, MB")
     _legend(figure, panels[0])
@@ -99,14 +101,11 @@ def delay_against_size(
 def _curve(
     panel: Axes, x: Floats, series: Series, found: Found, style: Look, approach: str, drawn: set[str], factor: float
 ) -> None:
-    """Thin lines per seed, thick line and band over all."""
+    """Thin lines per seed, thick line and band over all. factor: 100 for gaps, which are cut at the floor of their axis."""
     shown = [found.mean({seed: values[n] for seed, values in series.items()}) for n in range(len(x))]
-    middle, low, high = (factor * np.array([getattr(each, name) for each in shown]) for name in ("value", "low", "high"))
-    if factor > 1.0:
-        middle, low, high = (np.maximum(each, FLOOR) for each in (middle, low, high))
+    middle, low, high = (_shown([getattr(each, name) for each in shown], factor) for name in ("value", "low", "high"))
     for n in range(len(shown[-1].seeds)):
-        one = factor * np.array([each.seeds[n] for each in shown])
-        panel.plot(x, np.maximum(one, FLOOR) if factor > 1.0 else one, color=style["color"], linewidth=0.5, alpha=0.45)
+        panel.plot(x, _shown([each.seeds[n] for each in shown], factor), color=style["color"], linewidth=0.5, alpha=0.45)
     panel.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
     every = max(1, len(x) // 6)
     panel.plot(x, middle, label=_once(approach, drawn), markersize=4.5, linewidth=1.6, markevery=every, **style)
@@ -116,24 +115,39 @@ def _level(panel: Axes, estimate: Estimate, style: Look, approach: str, drawn: s
     """A level line: nothing is learnt. Its legend says the level, which may lie below a cut axis."""
     if np.isnan(estimate.value):
         return
-    level = max(factor * estimate.value, FLOOR) if factor > 1.0 else estimate.value
+    level, low, high = _shown([estimate.value, estimate.low, estimate.high], factor)
     words = _once(approach, drawn)
     if words is not None:
         words = f"{words} ({level:.0f})"
-    panel.axhspan(factor * estimate.low, factor * estimate.high, color=style["color"], alpha=0.18, linewidth=0)
+    panel.axhspan(low, high, color=style["color"], alpha=0.18, linewidth=0)
     panel.axhline(level, color=style["color"], linestyle=":", linewidth=1.6, label=words)
 
 
 def _points(
     panel: Axes, x: Floats, series: Series, found: Found, style: Look, approach: str, drawn: set[str], factor: float
 ) -> None:
+    """Line and band over all, a dot per seed."""
     shown = [found.mean({seed: values[n] for seed, values in series.items()}) for n in range(len(x))]
-    middle, low, high = (factor * np.array([getattr(each, name) for each in shown]) for name in ("value", "low", "high"))
+    middle, low, high = (_shown([getattr(each, name) for each in shown], factor) for name in ("value", "low", "high"))
     panel.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
     panel.plot(x, middle, label=_once(approach, drawn), markersize=4.5, linewidth=1.4, **style)
     for place, each in zip(x, shown, strict=True):
-        seeds = factor * np.array(each.seeds)
+        seeds = _shown(each.seeds, factor)
         panel.plot(np.full(len(seeds), place), seeds, ".", color=style["color"], markersize=3, alpha=0.6)
+
+
+def _shown(values: Sequence[float], factor: float) -> Floats:
+    """In the axis' unit; percent not below the floor."""
+    scaled = factor * np.array(values)
+    return np.maximum(scaled, FLOOR) if factor == PERCENT else scaled
+
+
+def _logarithmic(panel: Axes, unit: str = "") -> None:
+    """Vertical axis with plain numbers at 1, 2 and 5 of each decade."""
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter(lambda value, _place: f"{value:g}{unit}")
+    panel.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    panel.yaxis.set_minor_formatter(lambda value, _place: f"{value:g}{unit}")
 
 
 def _once(approach: str, drawn: set[str]) -> str | None:

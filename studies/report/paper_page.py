@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..paper_comparisons import CLOSE, RANDOM
 from ..paper_estimates import SWEPT, Found
 from ..paper_figures_config import BASELINES, PaperFiguresConfig
@@ -48,7 +50,7 @@ def _lead(claims: Iterable[Claim]) -> str:
     counts: dict[str, int] = {}
     for claim in claims:
         counts[claim.verdict] = counts.get(claim.verdict, 0) + 1
-    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items(), key=lambda each: -each[1]))
+    said = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items(), key=lambda each: -each[1]))
     return (
         f"{sum(counts.values())} claims of the abstract and Section VI: {said}. Measured is in percent of the optimum unless "
         f"a unit is given, with intervals in brackets. Close, similar and about mean within {100 * CLOSE:g} %."
@@ -79,7 +81,8 @@ def measured(claim: Claim) -> str:
             continue
         first = readings[0]
         telling = [each for each in first.comparisons if each.outcome == outcome]
-        closest = min(telling, key=lambda each: abs(each.estimate.value))
+        # What was not measured comes last.
+        closest = min(telling, key=lambda each: abs(np.nan_to_num(each.estimate.value, nan=np.inf)))
         named = ", ".join(filter(None, (first.calibration, first.meaning)))
         count = f"{outcome} in {len(readings)} of {len(claim.readings)} readings, as in " if len(claim.readings) > 1 else ""
         parts.append(f"{count}{named}: {closest.label} {numbers(closest)}")
@@ -116,7 +119,8 @@ def _figures(results: PaperResults, name: str) -> Iterator[Text | Picture | Tabl
             f"Figure {number} ({name}): {title}, {UPDATES[part]}",
             "Above: utility per epoch; below: gap to the bound, in percent of the optimum. Thick: interquartile mean over "
             "the frozen episodes with its interval; thin: every seed. Level lines learn nothing; their utility is in the "
-            "legend, since it may lie below the axis.",
+            "legend, since it may lie below the axis. Episodes differ in what they are worth, so utilities and the bound have "
+            "wide bands together; gaps are paired.",
             f"Utility and gap of {', '.join(label(each) for each in approaches)} against training episodes, {part} part.",
         )
     for number, sweep in (("8", "transaction"), ("9", "block")):

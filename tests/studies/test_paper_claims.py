@@ -41,7 +41,13 @@ def tables(gap=GAP, delay=DELAY, loss=0.01, calibrations=("ours",), change=None)
                         about = {"calibration": calibration, "approach": name, "sigma": sigma, "seed": seed, "part": part}
                         common = about | {"episode": np.arange(EPISODES), "bound": 100.0, "incumbent": 100.0}
                         late = delay[name] + 0.01 * rng.normal(size=EPISODES)
-                        numbers = {"utility": 100 * (1 - final), "gap": final, "delay": late, "equal_delay": late}
+                        numbers = {
+                            "utility": 100 * (1 - final),
+                            "gap": final,
+                            "delay": late,
+                            "equal_delay": late,
+                            "finished": 1.0,
+                        }
                         policies.append(pd.DataFrame(common | numbers))
                         if part == "sum":
                             continue
@@ -52,7 +58,7 @@ def tables(gap=GAP, delay=DELAY, loss=0.01, calibrations=("ours",), change=None)
                                 curves.append(pd.DataFrame(common | at))
                         sweep = "transaction" if part == "local" else "block"
                         for n, size in enumerate((1e6, 2e6, 4e6)) if sigma == 0 else ():
-                            more = {"sweep": sweep, "size": size, "delay": late + n, "equal_delay": late + n, "gap": final}
+                            more = {"sweep": sweep, "size": size, "delay": late + n, "equal_delay": late + n, "finished": 1.0}
                             sizes.append(pd.DataFrame(common | more))
     return [pd.concat(each, ignore_index=True) for each in (curves, policies, sizes)]
 
@@ -149,6 +155,19 @@ def test_delays_that_fall_from_one_size_to_the_next_refute_that_they_rise():
     claim = claims["Fig. 9", "delay increases with block size"]
     assert claim.verdict == "does not hold"
     assert any("fixed_cpu, from 2 to 4 MB" in each.label for reading in claim.readings for each in reading.comparisons)
+
+
+def test_sizes_at_which_nobody_finishes_say_nothing_about_a_rise():
+    curves, policies, sizes = tables()
+    off = (sizes["approach"] == "random") & (sizes["size"] > 1e6)
+    sizes.loc[off, ["finished", "equal_delay"]] = [0.0, 50.0]
+    found = Found(curves, policies, sizes, replicates=100, level=0.95)
+    claims = {(each.where, each.text): each for each in paper_claims(config(), found)}
+    assert claims["Fig. 9", "delay increases with block size"].readings[1].outcome == "not decided"
+    sizes.loc[off, "finished"] = 0.1
+    found = Found(curves, policies, sizes, replicates=100, level=0.95)
+    claims = {(each.where, each.text): each for each in paper_claims(config(), found)}
+    assert claims["Fig. 9", "delay increases with block size"].readings[1].outcome == "does not hold"
 
 
 def test_nobody_finishing_is_no_delay_and_decides_nothing():
