@@ -11,7 +11,7 @@ from .report.paper_page import paper_page
 
 def write_paper_page(results: PaperResults, path: Path) -> None:
     """Write the page at ``path``, figures beside it."""
-    write_page(paper_page(results), path)
+    write_page(paper_page(results, path.parent), path)
 
 
 def claim_lines(results: PaperResults) -> list[str]:

@@ -9,17 +9,21 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..few_seeds import warning
 from ..paper_comparisons import CLOSE, RANDOM
 from ..paper_estimates import SWEPT, Found
 from ..paper_figures_config import BASELINES, PaperFiguresConfig
-from ..paper_figures_results import PaperResults, reading_table
+from ..paper_figures_results import PaperResults, paper_tables, reading_table
+from ..study_file import CONFIG
 from ..verdicts import Claim, Comparison, Estimate
 from .interval import WithInterval, percent_with_interval
-from .page import Column, Page, Picture, Section, Table, Text, settings_section
+from .origin import Origin, seeds_in_words
+from .page import Column, Page, Picture, Section, Table, Text, data_section, settings_section
 from .paper_curves import delay_against_size, looks_of, training_curves
 from .paper_methods import COMPARISONS, methods
 from .style import label
@@ -29,20 +33,24 @@ PARTS = ("local", "global")
 UPDATES = {"local": "local model update verification", "global": "global model update verification"}
 
 
-def paper_page(results: PaperResults) -> Page:
-    """Verdicts, figures per calibration, methods, all comparisons, settings."""
+def paper_page(results: PaperResults, directory: Path) -> Page:
+    """Verdicts, figures per calibration, methods, all comparisons, downloads, settings. directory: of the page."""
     config = results.config
+    weak = warning(len(config.seeds))
+    warnings = [Text(weak, warning=True)] if weak else []
     return Page(
         title="twingap: the paper's figures",
         heading="Which of the paper's claims hold, and how far from optimal is everybody?",
         sections=[
-            Section("", [Text(_lead(results.claims)), _claims(results.claims)]),
+            Section("", [Text(_lead(results.claims)), *warnings, _claims(results.claims)]),
             *(Section(f"Figures, {name}", list(_figures(results, name))) for name in config.calibrations),
             Section("Methods", [Text(each) for each in methods(config)]),
             Section("Every comparison", [Text(COMPARISONS), _comparisons(results)]),
+            data_section(paper_tables(results), directory),
             settings_section(_settings(config), results.cells),
         ],
         failures=results.failures.to_dict("records"),
+        origin=Origin(f"twingap study paper_figures --config {CONFIG}", seeds_in_words(config.seeds)),
     )
 
 
