@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from ..opt.scenario import preset
 from ..rl.decoding import PROJECTED, Rules
 from .cells import Cell
 from .gap_cells import epoch_settings
@@ -23,8 +24,10 @@ SOLVER, TRAINING = "twingap.opt.solvers.decomposition", "twingap.studies.trainin
 
 
 def certificate_cells(config: GapConfig) -> list[Cell]:
-    """One cell per seed."""
-    return [_certificate_cell(config, seed) for seed in config.seeds]
+    """One cell per seed, and per preset of ``transfer`` where somebody learns."""
+    learns = any(config.learner_run(policy) is not None for policy in config.policies)
+    moved = [_certificate_cell(config, seed, name) for name in config.transfer for seed in config.seeds if learns]
+    return [_certificate_cell(config, seed) for seed in config.seeds] + moved
 
 
 def policy_cells(config: GapConfig) -> list[Cell]:
@@ -39,9 +42,10 @@ def policy_cells(config: GapConfig) -> list[Cell]:
     return sorted(cells, key=lambda cell: "training" not in cell.settings)
 
 
-def _certificate_cell(config: GapConfig, seed: int) -> Cell:
-    settings = {"epochs": epoch_settings(config, seed)}
-    return Cell(f"bounds, seed {seed}", f"{WORK}:certify_epochs", settings, limits=config.limits, preload=(SOLVER,))
+def _certificate_cell(config: GapConfig, seed: int, moved_to: str | None = None) -> Cell:
+    settings = {"epochs": epoch_settings(config, seed, moved_to)}
+    title = f"bounds, seed {seed}" if moved_to is None else f"bounds of {moved_to}, seed {seed}"
+    return Cell(title, f"{WORK}:certify_epochs", settings, limits=config.limits, preload=(SOLVER,))
 
 
 def _policy_cell(config: GapConfig, policy: str, rules: Rules, sigma: float, seed: int) -> Cell:
@@ -54,15 +58,20 @@ def _policy_cell(config: GapConfig, policy: str, rules: Rules, sigma: float, see
         "epochs": epoch_settings(config, seed),
         "certificate": certificate,
     }
+    moved: dict[str, str] = {}
     if run is not None:
         settings["training"] = run.model_dump()
+        moved = {name: _certificate_cell(config, seed, name).key for name in config.transfer}
+        settings["transfer"] = {
+            name: {"epochs": epoch_settings(config, seed, name), "certificate": key} for name, key in moved.items()
+        }
     work = f"{WORK}:measure_learner" if run is not None else f"{WORK}:measure_baseline"
     by = "" if rules == PROJECTED else f" ({rules})"
     return Cell(
         f"{policy}{by}, sigma {sigma:g}, seed {seed}",
         work,
         settings,
-        needs=(certificate,),
+        needs=(certificate, *moved.values()),
         limits=config.limits,
         preload=(SOLVER,) if run is None else (SOLVER, TRAINING),
     )
@@ -71,6 +80,8 @@ def _policy_cell(config: GapConfig, policy: str, rules: Rules, sigma: float, see
 def cells_of_gap(config: GapConfig) -> list[Cell]:
     """The grid. Raises InputError for what only the scenario and the learner can judge."""
     config.scenario_with_changes()
+    for name in config.transfer:
+        preset(name)
     return certificate_cells(config) + policy_cells(config)
 
 

@@ -42,7 +42,8 @@ def measure_baseline(settings: dict[str, Any], directory: Path, report: Report) 
 
 
 def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -> dict[str, Any]:
-    """Scores and learning curve of a learner trained on the same system, with another stream of epochs."""
+    """Scores and learning curve of a learner trained on the same system, with another stream of epochs; its scores on other
+    presets where ``transfer`` names them."""
     from .training_run import train_learner
 
     epochs = frozen_epochs(settings["epochs"])
@@ -51,7 +52,14 @@ def measure_learner(settings: dict[str, Any], directory: Path, report: Report) -
     trained = train_learner(epochs, settings["sigma"], settings["training"], certificate, report, rules)
     environment = epochs.environment(settings["sigma"], rules)
     scores = score(trained.policy, environment, epochs, certificate, settings["policy"])
-    return {"scores": scores.to_json(), "curve": trained.curve, "run": trained.run, "looks": trained.looks}
+    moved: dict[str, Any] = {}
+    for name, there in settings["transfer"].items():
+        other = frozen_epochs(there["epochs"])
+        played = other.environment(settings["sigma"], rules)
+        found = score(trained.policy, played, other, certificate_of(there, directory), f"{settings['policy']}-on-{name}")
+        moved[name] = found.to_json()
+    result = {"scores": scores.to_json(), "curve": trained.curve, "run": trained.run, "looks": trained.looks}
+    return result | {"transfer": moved}
 
 
 def certificate_of(settings: dict[str, Any], directory: Path) -> Certificate:
@@ -59,11 +67,11 @@ def certificate_of(settings: dict[str, Any], directory: Path) -> Certificate:
     return Certificate.from_json(Records(directory).result(settings["certificate"]))
 
 
-def epoch_settings(config: GapConfig, seed: int) -> dict[str, Any]:
-    """``FrozenEpochs`` as plain data."""
+def epoch_settings(config: GapConfig, seed: int, moved_to: str | None = None) -> dict[str, Any]:
+    """``FrozenEpochs`` as plain data; ``moved_to``: of another preset."""
     return {
-        "preset": config.preset,
-        "scenario": config.scenario,
+        "preset": moved_to or config.preset,
+        "scenario": {} if moved_to else config.scenario,
         "seed": seed,
         "episodes": config.episodes,
         "length": config.length,

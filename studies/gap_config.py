@@ -56,6 +56,8 @@ class GapConfig(StudyConfig):
     """Of every learner that ``learners`` does not say otherwise about."""
     learners: dict[str, LearnerRun] = Field(default={})
     """Variants of learners under names of their own, to be listed in ``policies``."""
+    transfer: tuple[str, ...] = ()
+    """Presets that learners are measured on as well, as trained, on the same seeds; ``scenario`` does not change them."""
     replicates: int = Field(default=2000, ge=100)
     """Of the bootstrap."""
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
@@ -66,6 +68,11 @@ class GapConfig(StudyConfig):
         if not all(0.0 <= each < float("inf") for each in sigma):
             raise ValueError(f"is {list(sigma)}; every twin error must be a finite number >= 0")
         return _once(sigma)
+
+    @field_validator("transfer")
+    @classmethod
+    def _transfer_once(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
+        return _once(presets)
 
     @field_validator("decoding", "over_capacity")
     @classmethod

@@ -29,6 +29,7 @@ def gap_content(results: GapResults, directory: Path) -> GapContent:
         "rules": "; ".join(map(str, config.rules)),
         "seeds": ", ".join(map(str, config.seeds)),
         "evaluation per seed": f"{config.episodes} episodes of {config.length} epochs",
+        "measured without training on": ", ".join(config.transfer) or "no other preset",
         "training": _changes(config.training.model_dump()),
         "learners changed": _changes({name: run.model_dump(exclude_none=True) for name, run in config.learners.items()}),
     }
@@ -41,6 +42,7 @@ def gap_content(results: GapResults, directory: Path) -> GapContent:
         replicates=config.replicates,
         curves=results.curves,
         training=results.training,
+        transfer=results.transfer,
         cells=results.cells,
         failures=results.failures,
         origin=Origin(f"twingap study gap --config {CONFIG}", seeds_in_words(config.seeds)),
@@ -54,8 +56,12 @@ def write_gap_page(results: GapResults, path: Path) -> None:
 
 
 def gap_lines(results: GapResults) -> list[str]:
-    """``table_lines`` of the study."""
-    return table_lines(results.table)
+    """``table_lines`` of the study, and of every preset that learners were moved to."""
+    lines = table_lines(results.table)
+    if len(results.transfer):
+        for name, rows in results.transfer.groupby("preset", sort=False):
+            lines += [f"trained on {results.config.preset}, measured on {name}:", *table_lines(rows)]
+    return lines
 
 
 def table_lines(table: pd.DataFrame) -> list[str]:

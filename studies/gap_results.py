@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -20,8 +21,8 @@ from .scoring import Scores
 class GapResults:
     """What a study found. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; curves: policy, rules, sigma, seed,
     update, utilities and gap brackets of the frozen epochs, and rewards in training; training: one row per run, with updates
-    done and planned and which weights are measured; validation: looks on validation epochs; cells, failures: see ``Outcome``.
-    """
+    done and planned and which weights are measured; validation: looks on validation epochs; transfer: as table, with
+    the preset that learners were measured on without training there; cells, failures: see ``Outcome``."""
 
     config: GapConfig
     episodes: pd.DataFrame
@@ -30,13 +31,15 @@ class GapResults:
     curves: pd.DataFrame
     training: pd.DataFrame
     validation: pd.DataFrame
+    transfer: pd.DataFrame
     cells: pd.DataFrame
     failures: pd.DataFrame
 
 
 def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
     """Results of a study. Raises InputError when no policy was measured."""
-    certificates: dict[int, Certificate] = {}
+    certificates: dict[str, Certificate] = {}
+    moved: dict[str, list[Measured]] = {}
     measured: list[Measured] = []
     curves: list[pd.DataFrame] = []
     looks: list[pd.DataFrame] = []
@@ -45,25 +48,35 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         settings, result = record["settings"], record["result"]
         seed = settings["epochs"]["seed"]
         if "policy" not in settings:
-            certificates[seed] = Certificate.from_json(result)
+            certificates[_place(settings["epochs"])] = Certificate.from_json(result)
             continue
-        if seed not in certificates:
+        here = _place(settings["epochs"])
+        if here not in certificates:
             # Its certificate's record was lost: that is a row of the failures, and without bounds there is no gap.
             continue
         policy, sigma, rules = settings["policy"], settings["sigma"], settings["rules"]
         scores = Scores.from_json(result["scores"])
-        measured.append(Measured(policy, sigma, seed, certificates[seed], scores, Rules(**rules)))
+        measured.append(Measured(policy, sigma, seed, certificates[here], scores, Rules(**rules)))
         if result["curve"] is not None:
             named = {"policy": policy, **rules, "sigma": sigma, "seed": seed}
             curves.append(pd.DataFrame(result["curve"]).assign(**named))
             if result["looks"]:
                 looks.append(pd.DataFrame(result["looks"]).assign(**named))
             runs.append(named | result["run"])
+            for name, found in result["transfer"].items():
+                there = certificates.get(_place(settings["transfer"][name]["epochs"]))
+                if there is not None:
+                    one = Measured(policy, sigma, seed, there, Scores.from_json(found), Rules(**rules))
+                    moved.setdefault(name, []).append(one)
     if not measured:
         raise InputError("hold no measured policy", field="records")
     order = {policy: place for place, policy in enumerate(config.policies)}
     by_rules = {rules: place for place, rules in enumerate(config.rules)}
-    measured.sort(key=lambda each: (order[each.policy], by_rules[each.rules], each.sigma, each.seed))
+    for several in (measured, *moved.values()):
+        several.sort(key=lambda each: (order[each.policy], by_rules[each.rules], each.sigma, each.seed))
+    transfers = [
+        gap_table(episode_table(each), config.replicates, config.level).assign(preset=name) for name, each in moved.items()
+    ]
     episodes = episode_table(measured)
     return GapResults(
         config=config,
@@ -73,6 +86,7 @@ def collect_gap(config: GapConfig, outcome: Outcome) -> GapResults:
         curves=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
         training=pd.DataFrame(runs),
         validation=pd.concat(looks, ignore_index=True) if looks else pd.DataFrame(),
+        transfer=pd.concat(transfers, ignore_index=True) if transfers else pd.DataFrame(),
         cells=outcome.cell_table(),
         failures=outcome.failure_table(),
     )
@@ -88,4 +102,10 @@ def gap_tables(results: GapResults) -> dict[str, pd.DataFrame]:
         "curves": results.curves,
         "training": results.training,
         "validation": results.validation,
+        "transfer": results.transfer,
     }
+
+
+def _place(epochs: dict[str, Any]) -> str:
+    """Which frozen epochs these are."""
+    return f"{epochs['preset']}, seed {epochs['seed']}, {epochs['scenario']}"

@@ -28,8 +28,8 @@ from .style import label
 @dataclass(frozen=True, eq=False)
 class GapContent:
     """What the page shows. episodes, table: see ``gap_table``; anatomy: see ``gap_anatomy``; settings: shown as they are;
-    curves, training, cells, failures: of a study (empty for a measurement). seeds_draw: for the methods, what a seed stands
-    for. origin: what made the numbers; data: downloads."""
+    curves, training, transfer, cells, failures: of a study (empty for a measurement). seeds_draw: for the methods, what a seed
+    stands for. origin: what made the numbers; data: downloads."""
 
     episodes: pd.DataFrame
     table: pd.DataFrame
@@ -39,6 +39,7 @@ class GapContent:
     replicates: int = 2000
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     training: pd.DataFrame = field(default_factory=pd.DataFrame)
+    transfer: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
     origin: Origin | None = None
@@ -81,6 +82,7 @@ def gap_page(content: GapContent) -> Page:
             Section("How to read it", [*_rules(several), Text(READING.format(worst=_worst_certificate(content.episodes)))]),
             Section("Methods", [Text(_methods(content))]),
             Section("All numbers", [_details(content.table)]),
+            *_transfer(content.transfer),
             *_training(content.training),
             content.data,
             settings_section(content.settings, content.cells),
@@ -130,6 +132,15 @@ def _under(rules: Rules, place: int, section: Section) -> Section:
 def _rules(several: Mapping[Rules, Any]) -> list[Text]:
     """What the rules mean, where they are not only the usual ones."""
     return [] if list(several) == [PROJECTED] else [Text(RULES_MEAN)]
+
+
+def _transfer(table: pd.DataFrame) -> list[Section]:
+    """Gaps of learners on presets that they were not trained on."""
+    if not len(table):
+        return []
+    numbers = _details(table)
+    moved = Table([Column("preset", "measured on"), *numbers.columns], numbers.rows, numbers.note)
+    return [Section("Without training there", [Text("The trained weights, as they are, on systems of another preset."), moved])]
 
 
 def _training(runs: pd.DataFrame) -> list[Section]:
