@@ -240,7 +240,7 @@ def train(
         return
     rate = found.agent_steps / max(found.seconds, 1e-9)
     typer.echo(f"{found.updates} updates, {found.agent_steps} agent steps in {found.seconds:.1f} s ({rate:.0f} per s)")
-    typer.echo(f"gap to the certified bound: {100 * found.gaps['sum']:.2f} % (weights: {found.kept}, update {found.kept_update})")
+    typer.echo(f"gap to the certified bound: {100 * found.gaps['sum']:.2f} % ({found.kept}, update {found.kept_update})")
     typer.echo(f"  local part {100 * found.gaps['local']:.2f} %, global part {100 * found.gaps['global']:.2f} %")
     typer.echo(f"wrote {output}")
 
