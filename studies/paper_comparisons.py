@@ -42,10 +42,6 @@ class Comparisons:
         """Twin errors, 0 the first."""
         return self.config.calibrations[calibration].sigma
 
-    def errors(self, calibration: str) -> tuple[float, ...]:
-        """Twin errors above 0."""
-        return tuple(sigma for sigma in self.sigmas(calibration) if sigma > 0.0)
-
     def rivals(self, calibration: str) -> list[str]:
         """Those of the paper that were trained."""
         return [name for name in RIVALS if name in self.config.calibrations[calibration].learners]
