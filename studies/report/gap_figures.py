@@ -86,14 +86,13 @@ def gap_distribution(episodes: pd.DataFrame) -> Figure:
 
 
 def learning_curves(curves: pd.DataFrame, episodes: pd.DataFrame) -> Figure:
-    """Utility of the learner on the frozen epochs against updates, in percent of each seed's certified bound (the line at 100).
+    """Utility of learners on the frozen epochs against updates, in percent of each seed's certified bound (the line at 100).
 
-    Rows: local and global part; columns: twin errors. Seeds thin, mean thick; certainty equivalence for comparison.
+    Rows: local and global part; columns: twin errors. Seeds thin, means thick; certainty equivalence for comparison.
     """
     sigmas = _names(curves, "sigma")
     figure = Figure(figsize=(10.5, 5.2), layout="constrained")
     panels = figure.subplots(2, len(sigmas), sharex=True, sharey="row", squeeze=False)
-    colour = look(0)["color"]
     for row, part in zip(panels, ("local", "global"), strict=True):
         ours = episodes[episodes["part"] == part]
         # Every seed is another system with another optimum: in percent of its bound, seeds can be compared.
@@ -103,15 +102,17 @@ def learning_curves(curves: pd.DataFrame, episodes: pd.DataFrame) -> Figure:
             here = curves[curves["sigma"] == sigma]
             reached = 100.0 * here[f"{part}_utility"] / here["seed"].map(bounds)
             least = min(least, float(reached.min()))
-            for _, seed in here.groupby("seed"):
-                panel.plot(seed["update"], reached[seed.index], color=colour, linewidth=0.7, alpha=0.5)
-            mean = reached.groupby(here["update"]).mean()
-            panel.plot(mean.index, mean, color=colour, linewidth=2.2, label="MAPPO, mean (thin: seeds)")
+            for place, learner in enumerate(_names(curves, "policy")):
+                its, colour = here[here["policy"] == learner], look(place)["color"]
+                for _, seed in its.groupby("seed"):
+                    panel.plot(seed["update"], reached[seed.index], color=colour, linewidth=0.7, alpha=0.5)
+                mean = reached[its.index].groupby(its["update"]).mean()
+                panel.plot(mean.index, mean, color=colour, linewidth=2.2, label=f"{label(learner)}, mean (thin: seeds)")
             panel.axhline(100.0, color="black", linewidth=1.2, label="certified bound")
             rival = ours[(ours["policy"] == "certainty_equivalent") & (ours["sigma"] == sigma)]
             if len(rival):
                 level = (100.0 * rival.groupby("seed")["utility"].mean() / bounds).mean()
-                panel.axhline(level, color=look(5)["color"], ls="--", label=label("certainty_equivalent"))
+                panel.axhline(level, color="grey", ls="--", label=label("certainty_equivalent"))
             panel.set_title(f"{TITLES[part]}, σ = {100 * sigma:g} %")
         # The first looks can be far below zero; they are cut, and the axis says so.
         bottom = max(least, -25.0)

@@ -215,7 +215,7 @@ def _pictures(content: GapContent) -> list[Picture]:
                 "Learning curves",
                 "Utility on the frozen evaluation epochs (looked at, not used to choose anything), in percent of each seed's "
                 "certified bound, which no line can cross.",
-                "Utility of MAPPO over updates, local and global part, one panel per twin error.",
+                "Utility of learners over updates, local and global part, one panel per twin error.",
             )
         )
     pictures.append(
