@@ -59,15 +59,16 @@ def gap_study(seeds, sigma, failures=0):
     records = []
     about = {"seconds": 1.0, "peak_memory": None, "code": "0", "machine": describe_machine()}
     for seed in seeds:
+        epochs = {"preset": "tiny", "scenario": {}, "seed": seed}
         bound = 100.0 + rng.random((2, 4, 3))
         certificate = Certificate("", *bound, *(bound - 0.001)).to_json()
-        records.append({"title": f"bounds {seed}", "settings": {"epochs": {"seed": seed}}, "result": certificate} | about)
+        records.append({"title": f"bounds {seed}", "settings": {"epochs": epochs}, "result": certificate} | about)
         for place, policy in enumerate(config.policies):
             for each in sigma:
                 loss = (1.0 + 9.0 * place * each) * rng.random((2, 4, 3))
                 earned = dict(zip(("local_utility", "global_utility"), bound - loss, strict=True))
                 scores = Scores(**({each.name: np.zeros((4, 3)) for each in fields(Scores)} | earned))
-                settings = {"epochs": {"seed": seed}, "policy": policy, "sigma": each, "rules": asdict(PROJECTED)}
+                settings = {"epochs": epochs, "policy": policy, "sigma": each, "rules": asdict(PROJECTED)}
                 result = {"scores": scores.to_json(), "curve": None}
                 records.append({"title": f"{policy} {seed}", "settings": settings, "result": result} | about)
     lost = [{"title": f"cell <{n}>", "settings": {}, "reason": "died", "error": "why & how"} for n in range(failures)]
