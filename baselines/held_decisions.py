@@ -20,6 +20,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,8 @@ from ..opt.decision import Decision
 from ..opt.errors import InputError
 from ..opt.scenario import Scenario
 from ..rl.actions import Action
-from ..rl.decoding import CHOSEN, Decoding, OverCapacity
-from ..rl.environment import Environment, Sigma, Step
+from ..rl.decoding import CHOSEN
+from ..rl.environment import Environment, Step
 from .fixed_bandwidth import UPLINK_FRACTION
 from .fixed_cpu import DELEGATE_FRACTION, HEAD_FRACTION
 
@@ -39,31 +40,10 @@ HELD_SEED = 3_000_017
 class HeldEnvironment(Environment):
     """An environment that takes the decisions ``hold`` (a name in HOLDS) itself; the other parameters are Environment's."""
 
-    def __init__(
-        self,
-        scenario: Scenario | str,
-        hold: str,
-        *,
-        sigma: Sigma = 0.0,
-        seed: int = 0,
-        num_envs: int = 64,
-        horizon: int = 32,
-        decoding: Decoding = "projection",
-        over_capacity: OverCapacity | None = None,
-        system_seed: int = 0,
-    ) -> None:
+    def __init__(self, scenario: Scenario | str, hold: str, **others: Any) -> None:
         if hold not in HOLDS:
             raise InputError(f"is {hold!r}; allowed: {', '.join(HOLDS)}", field="hold")
-        super().__init__(
-            scenario,
-            sigma=sigma,
-            seed=seed,
-            num_envs=num_envs,
-            horizon=horizon,
-            decoding=decoding,
-            over_capacity=over_capacity,
-            system_seed=system_seed,
-        )
+        super().__init__(scenario, **others)
         self.hold = hold
 
     def step(self, answer: Action | Decision) -> Step:
@@ -72,18 +52,8 @@ class HeldEnvironment(Environment):
             raise InputError(f"is a Decision; {self.hold!r} holds shares, so answer with an Action", field="action")
         return super().step(HOLDS[self.hold](answer, self))
 
-    def training(self, seed: int, num_envs: int) -> HeldEnvironment:
-        """As Environment's, holding the same decisions."""
-        return HeldEnvironment(
-            self.scenario,
-            self.hold,
-            sigma=self.twin_error,
-            seed=seed,
-            num_envs=num_envs,
-            decoding=self.rules.decoding,
-            over_capacity=self.rules.over_capacity,
-            system_seed=self.system_seed,
-        )
+    def _made_with(self) -> dict[str, Any]:
+        return super()._made_with() | {"hold": self.hold}
 
     def rng(self) -> np.random.Generator:
         """Of the present epoch's held draws."""

@@ -123,15 +123,17 @@ class Environment:
 
     def training(self, seed: int, num_envs: int) -> Environment:
         """Other epochs of the same system, under the same twin error and rules: to fit a policy on, never to measure it."""
-        return Environment(
-            self.scenario,
-            sigma=self.twin_error,
-            seed=seed,
-            num_envs=num_envs,
-            decoding=self.rules.decoding,
-            over_capacity=self.rules.over_capacity,
-            system_seed=self.system_seed,
-        )
+        return type(self)(**self._made_with(), seed=seed, num_envs=num_envs)
+
+    def _made_with(self) -> dict[str, Any]:
+        """Constructor parameters of the same system, error and rules; a subclass adds its own."""
+        return {
+            "scenario": self.scenario,
+            "sigma": self.twin_error,
+            "decoding": self.rules.decoding,
+            "over_capacity": self.rules.over_capacity,
+            "system_seed": self.system_seed,
+        }
 
     def _make_system(self, name: str) -> System:
         return draw_system(self.scenario, np.random.default_rng(self.system_seed), name)

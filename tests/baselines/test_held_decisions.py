@@ -102,9 +102,11 @@ def test_random_access_goes_on_after_a_restore():
 
 @pytest.mark.parametrize("hold", sorted(HOLDS))
 def test_other_epochs_of_the_same_system_hold_the_same(hold):
-    env = HeldEnvironment("tiny", hold, sigma=0.1, system_seed=3)
+    env = HeldEnvironment("tiny", hold, sigma=0.1, system_seed=3, decoding="as_printed", over_capacity="clip")
     other = env.training(seed=5, num_envs=2)
-    assert (other.hold, other.system_seed, other.twin_error) == (hold, 3, env.twin_error)
+    assert isinstance(other, HeldEnvironment)
+    assert (other.hold, other.seed, other.num_envs) == (hold, 5, 2)
+    assert (other.system_seed, other.twin_error, other.rules) == (3, env.twin_error, env.rules)
 
 
 def test_what_cannot_be_held_is_refused():
