@@ -126,7 +126,8 @@ class Trainer(Protocol):
 class LearnerEntry:
     """What is registered. settings: their class; trainer: (environment, settings, seed) to a Trainer; policy: the scheduler of
     a saved run, on the CPU, from settings and state alone; num_envs: how many environments the defaults are tuned for; space:
-    what ``twingap tune`` varies, the defaults within; rules: the only ones it can learn by (None: any)."""
+    what ``twingap tune`` varies, the defaults within; rules: the only ones it can learn by (None: any); one_size: whether
+    what is learnt with these settings runs only on systems of the sizes that it was trained on."""
 
     settings: type[LearnerSettings]
     trainer: Callable[[Environment, Any, int], Trainer]
@@ -134,6 +135,7 @@ class LearnerEntry:
     num_envs: int = 128
     space: SearchSpace = field(default_factory=dict)
     rules: Rules | None = None
+    one_size: Callable[[Any], bool] = lambda _settings: False
 
     def check_rules(self, rules: Rules) -> None:
         """Raise InputError, naming the field, when it cannot learn by these rules."""

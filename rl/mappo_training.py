@@ -155,5 +155,10 @@ class PrintedTrainer(MappoTrainer):
     learner: ClassVar[str] = "mappo_paper"
 
 
-LEARNER = LearnerEntry(settings=MappoSettings, trainer=MappoTrainer, policy=policy_of, space=SEARCH_SPACE)
-PRINTED = LearnerEntry(settings=PrintedSettings, trainer=PrintedTrainer, policy=policy_of, num_envs=16, space=SEARCH_SPACE)
+def one_size(settings: MappoSettings) -> bool:
+    """Whether a team has a network per agent (``own_networks``)."""
+    return "own" in (settings.local.networks, settings.global_.networks)
+
+
+LEARNER = LearnerEntry(MappoSettings, MappoTrainer, policy_of, space=SEARCH_SPACE, one_size=one_size)
+PRINTED = LearnerEntry(PrintedSettings, PrintedTrainer, policy_of, num_envs=16, space=SEARCH_SPACE, one_size=one_size)

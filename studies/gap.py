@@ -9,8 +9,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..opt.scenario import preset
+import numpy as np
+
+from ..opt.errors import InputError
+from ..opt.scenario import Scenario, preset
+from ..opt.system import draw_system
 from ..rl.decoding import PROJECTED, Rules
+from ..rl.learners import find_learner
 from .cells import Cell
 from .gap_cells import epoch_settings
 from .gap_config import GapConfig
@@ -81,8 +86,37 @@ def cells_of_gap(config: GapConfig) -> list[Cell]:
     """The grid. Raises InputError for what only the scenario and the learner can judge."""
     config.scenario_with_changes()
     for name in config.transfer:
-        preset(name)
+        _check_sizes(config, name, preset(name))
     return certificate_cells(config) + policy_cells(config)
+
+
+def _check_sizes(config: GapConfig, moved_to: str, there: Scenario) -> None:
+    """Raise InputError when a learner that runs only on systems of its own sizes would be measured on others."""
+    for policy in config.policies:
+        run = config.learner_run(policy)
+        if run is None:
+            continue
+        assert run.learner is not None
+        entry = find_learner(run.learner)
+        if not entry.one_size(entry.settings.from_json(run.settings)):
+            continue
+        here = config.scenario_with_changes()
+        for seed in config.seeds:
+            trained, given = _sizes(here, seed), _sizes(there, seed)
+            if trained != given:
+                problem = (
+                    f"names {moved_to!r} ({given}), and {policy!r} has networks for the sizes that it is trained on only "
+                    f"({trained}); leave one of the two out"
+                )
+                raise InputError(problem, field="transfer")
+
+
+def _sizes(scenario: Scenario, seed: int) -> str:
+    """What the networks of a system's agents depend on."""
+    system = draw_system(scenario, np.random.default_rng(seed))
+    aps, heads = system.heads.head.shape
+    committees, delegates = system.committees.is_delegate.shape
+    return f"{aps} APs with at most {heads} heads, {committees} committees of at most {delegates} delegates"
 
 
 TINY = {

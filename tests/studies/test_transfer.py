@@ -31,6 +31,20 @@ def test_unknown_or_repeated_presets_are_refused(names):
         cells_of_gap(checked(GapConfig, SMALL | {"transfer": names}))
 
 
+@pytest.mark.parametrize(
+    ("policy", "more"),
+    [("mappo_paper", {}), ("own", {"learners": {"own": {"learner": "mappo", "settings": {"global_": {"networks": "own"}}}}})],
+)
+def test_networks_of_one_size_are_refused_on_other_sizes_before_anything_runs(policy, more):
+    moved = SMALL | {"policies": [policy, "static"], "transfer": ["paper"]} | more
+    with pytest.raises(InputError, match=f"^transfer: names 'paper' .*{policy!r}.*trained on only") as refused:
+        cells_of_gap(checked(GapConfig, moved))
+    assert "\n" not in str(refused.value)
+    # Other prices change no size, and such networks run there.
+    priced = moved | {"transfer": ["tiny"], "scenario": {"local_spectrum_cost": 1e-9}}
+    assert len(cells_of_gap(checked(GapConfig, priced))) == 4
+
+
 def test_the_trained_weights_are_measured_against_the_bounds_there(tmp_path, monkeypatch):
     config = checked(GapConfig, SMALL | {"transfer": ["paper"]})
     done, records = {}, []
