@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..opt.arrays import Floats
 from ..opt.errors import InputError
+from .few_seeds import weakness
 from .frozen_epochs import Certificate
 from .gap_statistics import episode_gaps
 from .gap_table import Measured, episode_table
@@ -84,13 +85,20 @@ def paper_tables(results: PaperResults) -> dict[str, pd.DataFrame]:
 
 
 def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """One row per claim."""
-    rows = [(claim.where, claim.text, claim.verdict, claim.rule) for claim in claims]
-    return pd.DataFrame(rows, columns=["where", "claim", "verdict", "rule"])
+    """One row per claim. warning: where something that it rests on was measured on too few seeds."""
+    rows = [(claim.where, claim.text, claim.verdict, claim.rule, weakness(_fewest_seeds(claim))) for claim in claims]
+    return pd.DataFrame(rows, columns=["where", "claim", "verdict", "rule", "warning"])
+
+
+def _fewest_seeds(claim: Claim) -> int:
+    """Of its measured comparisons; 0 when nothing was measured."""
+    counts = [len(each.estimate.seeds) for reading in claim.readings for each in reading.comparisons]
+    return min(filter(None, counts), default=0)
 
 
 def reading_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """One row per comparison: what was measured, and what follows for it, its reading and its claim."""
+    """One row per comparison: what was measured, and what follows for it, its reading and its claim; seeds: the value on each;
+    warning: where they are too few."""
     rows = [
         {
             "where": claim.where,
@@ -106,6 +114,7 @@ def reading_table(claims: Sequence[Claim]) -> pd.DataFrame:
             "unit": each.unit,
             "comparison_outcome": each.outcome,
             "seeds": " ".join(f"{each.factor * seed:.4g}" for seed in each.estimate.seeds),
+            "warning": weakness(len(each.estimate.seeds)),
         }
         for claim in claims
         for reading in claim.readings

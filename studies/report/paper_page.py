@@ -113,7 +113,7 @@ def _figures(results: PaperResults, name: str) -> Iterator[Text | Picture | Tabl
     changed = f"with {json.dumps(chosen.scenario)}" if chosen.scenario else "as it is"
     yield Text(f"Preset {config.preset} {changed}. Black lines: the certified bound, which no curve can cross.")
     yield _gaps(found, config, name)
-    styles = looks_of([*chosen.learners, *config.holds, *BASELINES])
+    styles = styles_of(config)
     # Files of the first calibration have plain names.
     suffix = "" if place == 0 else f"-{place + 1}"
     shown = [
@@ -143,6 +143,12 @@ def _figures(results: PaperResults, name: str) -> Iterator[Text | Picture | Tabl
             "delay.",
             f"Delay of {', '.join(label(each) for each in approaches)} against {sweep} size.",
         )
+
+
+def styles_of(config: PaperFiguresConfig) -> dict[str, dict[str, Any]]:
+    """Colour, marker and line of every approach, the same in all figures of all calibrations."""
+    learners = dict.fromkeys(name for each in config.calibrations.values() for name in each.learners)
+    return looks_of([*learners, *config.holds, *BASELINES])
 
 
 def _variants(config: PaperFiguresConfig, part: str) -> list[str]:

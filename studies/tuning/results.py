@@ -11,6 +11,7 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from ...rl.search_space import nested
+from ..few_seeds import weakness
 from .config import TuneConfig
 from .slots import ERROR
 
@@ -79,13 +80,13 @@ class Tuning:
         return min(complete, key=lambda row: row.gap if row.gap is not None else 0.0, default=None)
 
     def table(self) -> pd.DataFrame:
-        """One row per trial, parameters in columns of their own."""
+        """One row per trial, parameters in columns of their own. warning: where gaps rest on too few seeds."""
         return pd.DataFrame(
             [
                 {"trial": row.slot, "number": row.number, "state": row.state, "gap": row.gap, "updates": row.updates}
                 | {"cpu_seconds": row.cpu_seconds}
                 | dict(row.parameters)
-                | {"error": row.error}
+                | {"error": row.error, "warning": weakness(self.config.seeds)}
                 for row in self.trials
             ]
         )

@@ -8,6 +8,9 @@ from twingap.studies.config import checked
 from twingap.studies.paper_claims import paper_claims
 from twingap.studies.paper_estimates import Found, settled_from
 from twingap.studies.paper_figures_config import PaperFiguresConfig
+from twingap.studies.paper_figures_results import claim_table, reading_table
+from twingap.studies.report.paper_page import styles_of
+from twingap.studies.verdicts import UNKNOWN, Claim, Comparison, Estimate, Reading
 
 LEARNERS = ("mappo", "ddqn", "ddpg", "a3c")
 HOLDS = ("fixed_cpu", "fixed_bandwidth", "random_access")
@@ -222,3 +225,25 @@ def test_estimates_are_paired_by_episode_and_leave_out_what_has_no_number():
 def test_bad_configurations_say_what_is_wrong(content, word):
     with pytest.raises(Exception, match=word):
         checked(PaperFiguresConfig, content)
+
+
+def test_a_policy_looks_the_same_in_all_calibrations():
+    more = checked(
+        PaperFiguresConfig,
+        {"calibrations": {"one": {"learners": ["mappo", "mappo_paper"]}, "two": {"learners": ["ddqn", "mappo"]}}},
+    )
+    styles = styles_of(more)
+    assert list(styles) == ["mappo", "mappo_paper", "ddqn", *HOLDS, "oracle", "random"]
+    assert len({style["color"] for style in styles.values()}) == len(styles)
+
+
+def test_tables_say_where_numbers_rest_on_few_seeds():
+    def rests_on(*counts):
+        each = [UNKNOWN if count == 0 else Estimate(1.0, 0.5, 1.5, (1.0,) * count) for count in counts]
+        comparisons = tuple(Comparison(f"comparison {n}", estimate, "holds") for n, estimate in enumerate(each))
+        return Claim("Fig. 4", "is higher", "above 0", (Reading("ours", "", comparisons),))
+
+    claims = [rests_on(10, 12), rests_on(10, 5), rests_on(4, 10), rests_on(0, 10), rests_on(0)]
+    few, some = "fewer than 5 seeds", "fewer than 10 seeds"
+    assert list(claim_table(claims)["warning"]) == ["", some, few, "", few]
+    assert list(reading_table(claims)["warning"]) == ["", "", "", some, few, "", few, "", few]

@@ -167,6 +167,9 @@ def test_the_best_file_is_accepted_and_its_seeds_are_refused(tmp_path, bench):
     found = Tuning(CONFIG, rows, "study.log", check=check)
     assert found.best.gap == min(row.gap for row in rows)
     write_tuning(found, tmp_path)
+    assert set(pd.read_csv(tmp_path / "trials.csv")["warning"]) == {"fewer than 5 seeds"}
+    ten = Tuning(CONFIG.model_copy(update={"seeds": 10}), rows, "study.log")
+    assert set(ten.table()["warning"]) == {""}
     config = read_config(GapConfig, tmp_path / "best.yaml")
     run = config.learner_run("mappo_tuned")
     assert (run.learner, run.updates, run.num_envs) == ("mappo", 4, 4)
