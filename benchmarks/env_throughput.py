@@ -2,7 +2,8 @@
 
 An agent row is one agent (an AP or a block manager) of one environment in one epoch. The step checks and decodes the action,
 evaluates the equations on the truth, pays rewards, moves the truth on, draws and applies twin error, and builds the next
-epoch's truth and twin (a snapshot each). Features (17), (19) are made when somebody reads them.
+epoch's truth and twin (a snapshot each). What the step itself does not need is made when somebody reads it: the twin's linear
+SINR (in ``group`` mode all but the request links') and the features (17), (19). Both are printed below, beside the stages.
 CPU time of this process, shortest of several means. Where others use the machine it is more even so, since they take caches and
 their half of each core: the last line, whose work never changes, gives an idea.
 """
@@ -13,7 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from twingap.opt.arrays import Floats
 from twingap.opt.evaluation import evaluate
+from twingap.opt.snapshot import Snapshot
 from twingap.rl.actions import Action, GlobalAction, LocalAction, check_action
 from twingap.rl.decoding import decode
 from twingap.rl.environment import Environment, make_env
@@ -50,6 +53,11 @@ def random_action(env: Environment, rng: np.random.Generator) -> Action:
     )
 
 
+def linear_sinr(snapshot: Snapshot) -> tuple[Floats, ...]:
+    local, global_ = snapshot.local, snapshot.global_
+    return local.sinr_uplink, local.sinr_peer, global_.sinr_access, global_.sinr_peer
+
+
 def main(preset: str = "paper", environments: str = "64") -> None:
     env = make_env(preset, 0.1, 0, int(environments))
     observation = env.reset()
@@ -68,10 +76,11 @@ def main(preset: str = "paper", environments: str = "64") -> None:
         ("normals (truth and error)", lambda: (standard_normals(shape, rng), standard_normals(shape, rng))),
         ("state", lambda: system.state(normals[:, : system.latent_size])),
         ("observe", lambda: observe(system, state, normals, env.twin_error)),
-        ("snapshots (truth and twin)", lambda: (system.snapshot(state), system.snapshot(state))),
+        ("snapshot of the truth", lambda: linear_sinr(system.snapshot(state))),
         ("check and decode", lambda: decode(check_action(action, truth), twin, truth)),
         ("evaluate", lambda: evaluate(truth, decision).utility),
-        ("features (only if asked for)", lambda: (env.encoding.local(state), env.encoding.global_(state))),
+        ("twin's SINR (if asked for)", lambda: linear_sinr(system.snapshot(state))),
+        ("features (if asked for)", lambda: (env.encoding.local(state), env.encoding.global_(state))),
     ]
     for name, run in stages:
         print(f"  {name:28s}{milliseconds(run):8.3f} ms")

@@ -2,7 +2,7 @@
 
 Arrays may carry leading batch axes (written ``...`` below): a plain snapshot has none, an environment's state has one.
 Ragged structures (APs with different numbers of heads, committees with different numbers of delegates) are padded;
-the layouts say which entries are real. SI units, SINR linear.
+the layouts say which entries are real. SI units, SINR linear (and ``deferred``: it may be computed when first read).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Booleans, Floats, Integers, booleans, integers
+from .deferred import Deferred
 
 Multicast = Literal["group", "per_link"]
 TimeoutRule = Literal["fail", "cap"]
@@ -125,8 +126,8 @@ class LocalPart:
     upload_bits: Floats
     cumulative_weight: Floats
     cpu_max_hz: Floats
-    sinr_uplink: Floats
-    sinr_peer: Floats
+    sinr_uplink: Deferred = Deferred()
+    sinr_peer: Deferred = Deferred()
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +155,8 @@ class GlobalPart:
     capacity: Integers
     cycles: Floats
     cpu_max_hz: Floats
-    sinr_access: Floats
-    sinr_peer: Floats
+    sinr_access: Deferred = Deferred()
+    sinr_peer: Deferred = Deferred()
 
 
 Part = TypeVar("Part", LocalPart, GlobalPart)

@@ -8,16 +8,16 @@ that keeps z standard normal therefore keeps every marginal, whatever its correl
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-from .arrays import Booleans, Floats, Integers, floats, integers
+from .arrays import Booleans, Floats, Integers, floats, freeze, integers
 from .fluctuation import Latent, fluctuated, linear
 from .scenario import Scenario, Span
 from .scenario import preset as scenario_of
@@ -26,6 +26,8 @@ from .snapshot import CommitteeLayout, GlobalPart, HeadLayout, LocalPart, Snapsh
 Number = TypeVar("Number", bound=np.floating[Any])
 
 BITS_PER_BYTE = 8.0
+# The places of z that are SINR.
+SINR = ("sinr_uplink_db", "sinr_peer_db", "sinr_access_db", "sinr_link_db")
 Vector = TypeVar("Vector", Floats, Integers)
 
 
@@ -99,13 +101,23 @@ def latent_shapes(heads: HeadLayout, committees: CommitteeLayout) -> dict[str, t
 def with_state(snapshot: Snapshot, state: State, cycles: Floats | None = None, *, same_sinr: bool = False) -> Snapshot:
     """The snapshot with this state's numbers in it, and the heads' ``cycles`` [..., J] where given; ``same_sinr`` says that the
     snapshot's SINR is the state's already (dB would not give it back to the last bit)."""
-    local = replace(snapshot.local, cpu_max_hz=state.cpu_head, cycles=snapshot.local.cycles if cycles is None else cycles)
-    global_ = replace(snapshot.global_, block_bits=state.block_bits, capacity=state.capacity, cpu_max_hz=state.cpu_delegate)
+    local: dict[str, object] = {"cpu_max_hz": state.cpu_head}
+    global_: dict[str, object] = {"block_bits": state.block_bits, "capacity": state.capacity, "cpu_max_hz": state.cpu_delegate}
+    if cycles is not None:
+        local["cycles"] = cycles
     if not same_sinr:
-        sinr = split(linear(state.sinr_db), state.shapes)
-        local = replace(local, sinr_uplink=sinr["sinr_uplink_db"], sinr_peer=sinr["sinr_peer_db"])
-        global_ = replace(global_, sinr_access=sinr["sinr_access_db"], sinr_peer=sinr["sinr_link_db"])
-    return replace(snapshot, local=local, global_=global_)
+        sinr = deferred_sinr(state)
+        local |= {"sinr_uplink": sinr["sinr_uplink_db"], "sinr_peer": sinr["sinr_peer_db"]}
+        global_ |= {"sinr_access": sinr["sinr_access_db"], "sinr_peer": sinr["sinr_link_db"]}
+    return replace(snapshot, local=replace(snapshot.local, **local), global_=replace(snapshot.global_, **global_))
+
+
+def deferred_sinr(state: State) -> dict[str, Callable[[], Floats]]:
+    """Linear SINR of each kind, by its name in dB, for a snapshot to compute when somebody reads it."""
+    # What is computed later must be what it is now.
+    freeze(state.sinr_db)
+    views = split(state.sinr_db, state.shapes)
+    return {name: partial(linear, views[name]) for name in SINR}
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +207,7 @@ class System:
     def snapshot(self, state: State, name: str = "") -> Snapshot:
         """Problem (16) at this state."""
         numbers = self.scenario
-        sinr = self.split(linear(state.sinr_db))
+        sinr = deferred_sinr(state)
         local = LocalPart(
             subchannel_hz=numbers.subchannel_hz,
             subchannels_max=numbers.local_subchannels,

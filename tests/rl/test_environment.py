@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from twingap.baselines.solver_decisions import planned_decisions
+from twingap.opt import system
 from twingap.opt.decision import Decision, GlobalDecision, LocalDecision, stack_decisions
 from twingap.opt.errors import InputError
 from twingap.opt.evaluation import evaluate
+from twingap.opt.fluctuation import linear
+from twingap.opt.snapshot import GLOBAL_AXES, LOCAL_AXES
 from twingap.opt.solve import solve
 from twingap.rl.actions import Action, GlobalAction, LocalAction
 from twingap.rl.environment import make_env
@@ -208,6 +211,51 @@ def test_a_restored_environment_goes_on_as_the_first_would_have():
         np.testing.assert_array_equal(a.terminated, b.terminated)
         np.testing.assert_array_equal(a.observation.twin.local.sinr_peer, b.observation.twin.local.sinr_peer)
     assert seen.twin.batch_shape == (2,)
+
+
+def arrays(snapshot):
+    parts = ((snapshot.local, LOCAL_AXES), (snapshot.global_, GLOBAL_AXES))
+    return [getattr(part, name) for part, axes in parts for name in axes]
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.2, {"cpu": 0.2}], ids=["exact", "all", "cpu"])
+@pytest.mark.parametrize("decoding", ["projection", "as_printed"])
+@pytest.mark.parametrize("whole", [False, True], ids=["divisible", "whole"])
+@pytest.mark.parametrize("multicast", ["group", "per_link"])
+def test_it_makes_no_difference_when_snapshots_are_read(multicast, whole, decoding, sigma):
+    changes = UNEVEN | {"multicast": multicast, "whole_subchannels": whole, "correlation": 0.5}
+    now, later = (make_env("tiny", sigma, 4, 3, horizon=3, decoding=decoding, **changes) for _ in range(2))
+    read, kept = [arrays(now.reset().twin)], [later.reset().twin]
+    for _ in range(4):
+        read.append(arrays(now.truth))
+        kept.append(later.truth)
+        step, same = now.step(equal_shares(now)), later.step(equal_shares(later))
+        np.testing.assert_array_equal(step.reward, same.reward)
+        read.append(arrays(step.observation.twin))
+        kept.append(same.observation.twin)
+    for expected, snapshot in zip(read, kept, strict=True):
+        for one, other in zip(expected, arrays(snapshot), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("multicast", ["group", "per_link"])
+def test_a_step_computes_only_the_twins_sinr_that_it_decodes_with(multicast, monkeypatch):
+    computed = []
+
+    def recorded(decibel):
+        computed.append(decibel)
+        return linear(decibel)
+
+    monkeypatch.setattr(system, "linear", recorded)
+    env = make_env("tiny", 0.1, 4, 3, multicast=multicast, **UNEVEN)
+    seen = env.reset()
+    env.step(equal_shares(env))
+    state = seen.state
+    of_twin = [decibel.shape for decibel in computed if np.may_share_memory(decibel, state.sinr_db)]
+    links = [state.sinr_peer_db.shape, state.sinr_link_db.shape] if multicast == "per_link" else []
+    assert sorted(of_twin) == sorted([state.sinr_access_db.shape, *links])
+    assert seen.twin.local.sinr_uplink.shape == state.sinr_uplink_db.shape
+    assert computed[-1].shape == state.sinr_uplink_db.shape
 
 
 REPLAYED = [
