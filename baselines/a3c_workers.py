@@ -32,12 +32,11 @@ from ..rl.threads import one_thread
 from ..rl.twin import TwinError
 from .a3c import Networks, SharedTeam, Worker
 from .a3c_settings import Order
+from .a3c_tickets import Place, places
 from .game import TwinGame
 
 # Started once per program; workers are forked from it with everything imported.
 PRELOAD = ["twingap.baselines.a3c_workers"]
-# How often a worker that waits for its turn looks whether the program is still there [s].
-LOOK = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,28 +132,6 @@ class HomeWorker:
         restore_worker(self.worker, state)
 
 
-class Tickets:
-    """Lets workers push one at a time, in turn unless free."""
-
-    def __init__(self, context: Any, workers: int, order: Order) -> None:
-        self.workers, self.order = workers, order
-        self.condition = context.Condition()
-        self.pushed = context.Value("q", 0, lock=False)
-
-    @contextlib.contextmanager
-    def turn(self, worker: int) -> Iterator[None]:
-        """Wait for this worker's turn; SystemExit when the program is gone."""
-        with self.condition:
-            while self.order == "tickets" and self.pushed.value % self.workers != worker:
-                self.condition.wait(LOOK)
-                program = multiprocessing.parent_process()
-                if program is not None and not program.is_alive():
-                    raise SystemExit(1)
-            yield
-            self.pushed.value += 1
-            self.condition.notify_all()
-
-
 class AwayWorker:
     """A worker in a process of its own. RuntimeError, with what it said, when it fails or dies."""
 
@@ -163,15 +140,15 @@ class AwayWorker:
         plan: WorkerPlan,
         networks: Mapping[str, Networks],
         shared: Mapping[str, SharedTeam],
-        tickets: Tickets,
+        place: Place,
         context: Any,
     ) -> None:
         self.index = plan.index
-        # The process opens these by name when it starts: they must not be collected before.
-        self._sent = networks, shared, tickets
+        # The process takes these over when it starts: they must not be collected before.
+        self._sent = networks, shared, place
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=serve, args=(plan, networks, shared, tickets, theirs), daemon=True, name=f"a3c-{plan.index}"
+            target=serve, args=(plan, networks, shared, place, theirs), daemon=True, name=f"a3c-{plan.index}"
         )
         self.process.start()
         theirs.close()
@@ -230,8 +207,8 @@ def start_workers(
         each.share()
     # What is sent is moved to shared memory, so send copies: every worker makes its own of them.
     sent = {team: copy.deepcopy(each) for team, each in networks.items()}
-    tickets = Tickets(context, len(plans), order)
-    workers = [AwayWorker(plan, sent, shared, tickets, context) for plan in plans]
+    turns = places(context, len(plans), order)
+    workers = [AwayWorker(plan, sent, shared, place, context) for plan, place in zip(plans, turns, strict=True)]
     return workers, weakref.finalize(owner, stop, [worker.process for worker in workers])
 
 
@@ -264,7 +241,7 @@ def serve(
     plan: WorkerPlan,
     networks: Mapping[str, Networks],
     shared: Mapping[str, SharedTeam],
-    tickets: Tickets,
+    place: Place,
     connection: Connection,
 ) -> None:
     """A worker's process: answer until nobody asks any more. Interrupts are the program's business."""
@@ -276,7 +253,7 @@ def serve(
         return
     while (words := hear(connection)) is not None:
         try:
-            reply = (True, answer(worker, words[0], words[1:], tickets))
+            reply = (True, answer(worker, words[0], words[1:], place))
         except Exception:
             reply = (False, traceback.format_exc())
         if not (tell(connection, reply) and reply[0]):
@@ -300,11 +277,11 @@ def tell(connection: Connection, reply: tuple[bool, Any]) -> bool:
     return True
 
 
-def answer(worker: Worker, word: str, rest: tuple[Any, ...], tickets: Tickets) -> Any:
+def answer(worker: Worker, word: str, rest: tuple[Any, ...], place: Place) -> Any:
     """What a worker's process does at each word."""
     if word == "run":
         pushes, progress = rest
-        return worker.run(pushes, progress, tickets)
+        return worker.run(pushes, progress, place)
     if word == "pull":
         return worker.pull()
     if word == "state":

@@ -18,6 +18,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from multiprocessing import util
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NoReturn
@@ -148,6 +149,9 @@ def _work(cell: Cell, records: Records, words: Any, keeper: int) -> NoReturn:
     except BaseException:
         words.send(Failure("error", traceback.format_exc()))
     finally:
+        # As multiprocessing does when a process of its own ends: named semaphores (Pyomo makes one when it is imported) would
+        # stay behind until the whole study ends.
+        util._run_finalizers()  # pyright: ignore[reportAttributeAccessIssue]
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -118,6 +118,16 @@ def test_free_workers_push_as_often_and_learn():
     trainer.close()
 
 
+@pytest.mark.parametrize("order", ["tickets", "free"])
+def test_a_run_needs_no_named_semaphores_which_would_outlive_one_that_is_killed(order, monkeypatch):
+    made = []
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock._make_name", lambda: made.append("name") or "/twingap-test")
+    trainer = A3cTrainer(environment(), A3cSettings.from_json(SMALL | {"workers": 2, "order": order}), 7)
+    trainer.update()
+    trainer.close()
+    assert made == []
+
+
 def test_a_dead_worker_is_an_error_and_not_a_wait():
     trainer = A3cTrainer(environment(), A3cSettings.from_json(SMALL | {"workers": 2}), 7)
     trainer.update()

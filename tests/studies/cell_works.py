@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG001, PERF401
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -61,6 +62,14 @@ def leave_behind(settings, directory, report):
     with open(settings["pids"], "w") as file:
         file.write(f"{os.getpid()} {child.pid}")
     return {}
+
+
+def lock(settings, directory, report):
+    """Keeps a lock, which has a name in the file system, until its process ends, as Pyomo does."""
+    global LOCK
+    LOCK = multiprocessing.Lock()
+    path = f"/dev/shm/sem.{LOCK._semlock.name.strip('/')}"
+    return {"path": path, "there": os.path.exists(path)}
 
 
 def take(settings, directory, report):

@@ -50,6 +50,13 @@ def gone(pid):
     return False
 
 
+def test_named_semaphores_go_with_the_cell_that_made_them(run):
+    one = cell("lock")
+    made = run(one).result(one.key)
+    assert made["there"]
+    assert not Path(made["path"]).exists()
+
+
 @pytest.mark.slow
 def test_what_hangs_or_takes_40_gb_is_killed_and_the_others_finish(run, tmp_path):
     pids = tmp_path / "pids"
