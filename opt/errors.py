@@ -26,6 +26,11 @@ class LicenceError(InputError):
     """A solver is there, but its licence is missing or does not allow this problem."""
 
 
+class NothingFoundError(RuntimeError):
+    """The input is fine and nothing came of it, as when all cells of a study failed. ``str(error)`` is one line, which the
+    command line prints; it exits with code 1."""
+
+
 class BrokenPromiseError(AssertionError):
     """A solver's answer is not what it promised, and is not given out: a bug, or numbers that floating point cannot hold."""
 

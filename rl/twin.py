@@ -6,7 +6,7 @@ sigma the same normals. A field with sigma 0 is observed exactly, bit for bit.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import cast
@@ -39,7 +39,8 @@ class TwinError:
         for each in fields(self):
             value = getattr(self, each.name)
             number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
-            if not (number and math.isfinite(value) and value >= 0.0):
+            # Whole numbers may be too large for a float, and compare with one all the same.
+            if not (number and 0.0 <= value <= sys.float_info.max):
                 raise InputError(f"is {value!r}; it must be a number >= 0", field=f"sigma.{each.name}")
 
     @classmethod

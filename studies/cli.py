@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ..opt.errors import BrokenPromiseError, InputError
+from ..opt.errors import BrokenPromiseError, InputError, NothingFoundError
 
 if TYPE_CHECKING:
     from .run_study import Findings
@@ -44,6 +44,9 @@ def main() -> None:
     except typer.TyperException as error:
         print(f"twingap: {' '.join(error.format_message().split())}; see twingap --help", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except NothingFoundError as error:
+        print(f"twingap: {error}", file=sys.stderr)
+        sys.exit(NEGATIVE)
     except BrokenPromiseError as error:
         print(f"twingap: {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(NEGATIVE)

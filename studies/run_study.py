@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ..opt.errors import FalseBoundError, InputError
+from ..opt.errors import FalseBoundError, InputError, NothingFoundError
 from .agenda import Agenda
 from .cluster import Cluster
 from .config import StudyConfig, checked, read_config
@@ -65,7 +65,8 @@ def run_study(
     of n tasks; then the answer is None unless all other cells have ended, too. retry_failed: run again what failed before.
     progress: who is told how far it is; without one, the terminal.
 
-    Failed cells are rows of ``failures.csv``; the others still count. Raises InputError before anything is written.
+    Failed cells are rows of ``failures.csv``; the others still count. Raises InputError before anything is written, and
+    NothingFoundError when so many failed that nothing can be shown.
     """
     study = find_study(name)
     settings = _config(study, config)
@@ -105,7 +106,8 @@ def results_directory(name: str) -> Path:
 
 def collect_study(directory: Path, *, parquet: bool = False) -> Findings:
     """Read the records of a results directory, write the tables (CSV, with ``parquet`` Parquet as well) and the configuration.
-    Raises InputError when it holds no study, FalseBoundError when its records contradict a bound."""
+    Raises InputError when it holds no study, FalseBoundError when its records contradict a bound, and NothingFoundError, after
+    the table of failures is written, when so many cells failed that nothing can be shown."""
     if parquet:
         require_parquet()
     file = read_study_file(directory)
@@ -122,14 +124,14 @@ def collect_study(directory: Path, *, parquet: bool = False) -> Findings:
         if not outcome.failures:
             raise
         why = f"{len(outcome.failures)} cells failed or did not run, {directory / 'failures.csv'} says why"
-        raise InputError(f"{error.problem}; {why}", field=error.field, source=error.source) from None
+        raise NothingFoundError(f"{error}; {why}") from None
     write_tables(directory, file.study.tables(results), parquet=parquet)
     return Findings(file.study, outcome, results)
 
 
 def report_study(directory: str | Path, *, parquet: bool = False) -> Findings:
     """Tables and page of a results directory, from its records; parquet: the tables as Parquet, too (extra ``parquet``). Raises
-    InputError when it holds no study."""
+    InputError when it holds no study, NothingFoundError when so many cells failed that nothing can be shown."""
     findings = collect_study(Path(directory), parquet=parquet)
     findings.study.page(findings.results, Path(directory) / PAGE)
     return findings

@@ -289,6 +289,8 @@ def test_the_solvers_decisions_earn_the_solvers_objective(preset, modes):
         ({"seed": -1}, "seed"),
         ({"horizon": 2.5}, "horizon"),
         ({"sigma": -1.0}, "sigma.cpu"),
+        ({"sigma": 10**400}, "sigma.cpu"),
+        ({"sigma": {"sinr": float("nan")}}, "sigma.sinr"),
         ({"preset": "factory"}, "preset"),
         ({"aps": 0}, "scenario.aps"),
         ({"heads": 3}, "scenario.heads"),

@@ -10,6 +10,10 @@ from twingap.opt.families import draw_family
 from twingap.opt.snapshot_file import save_snapshot, snapshot_to_json
 from twingap.opt.system import draw
 from twingap.studies.cli import main
+from twingap.studies.gap import STUDY as GAP
+from twingap.studies.records import Records
+from twingap.studies.study_file import write_study_file
+from twingap.studies.words import Failure
 
 
 @pytest.fixture
@@ -24,6 +28,24 @@ def run(capsys, monkeypatch):
         return ended.value.code or 0, said.out, said.err
 
     return call
+
+
+@pytest.mark.parametrize("ended", ["failed", "not run"])
+def test_a_study_of_which_nothing_is_left_is_a_negative_answer_and_no_bad_input(run, tmp_path, ended):
+    config = GAP.config(**GAP.tiny)
+    cells = GAP.cells(config)
+    records = Records(tmp_path)
+    records.prepare()
+    write_study_file(tmp_path, "gap", config, cells)
+    for cell in cells if ended == "failed" else ():
+        records.write_failure(cell, Failure("died", "no such luck"), 1.0)
+    code, _, said = run("report", tmp_path)
+    assert code == 1
+    assert said.startswith("twingap: records: ")
+    assert said.count("\n") == 1
+    assert f"{len(cells)} cells failed or did not run" in said
+    assert len((tmp_path / "failures.csv").read_text().splitlines()) > len(cells)
+    assert not (tmp_path / "report.html").exists()
 
 
 @pytest.fixture
