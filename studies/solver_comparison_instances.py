@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,9 +35,9 @@ def instances_of(config: ComparisonConfig) -> list[Instance]:
     found = [*_of_families(config), *_of_presets(config), *_of_files(config)]
     if not found:
         raise InputError("are empty, and so are draws and snapshots; give at least one snapshot", field="families")
-    names = [each.name for each in found]
+    names = Counter(each.name for each in found)
     for each in found:
-        if names.count(each.name) > 1:
+        if names[each.name] > 1:
             raise InputError(f"gives two snapshots called {each.name!r}; names must differ", field=each.group)
     return found
 

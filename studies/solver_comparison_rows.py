@@ -144,16 +144,15 @@ def _outcome(stopped: str, gap: float, seconds: float, empty: bool, config: Comp
 
 def _score(found: list[dict[str, Any]], traces: dict[tuple[str, str], Trace], config: ComparisonConfig) -> None:
     """Add what needs all runs of a snapshot: the best that anyone holds and proves, and the scores."""
-    names = {row["snapshot"] for row in found}
-    best: dict[str, tuple[float, float]] = {}
-    for name in names:
-        here = [row for row in found if row["snapshot"] == name]
-        held = max((row["objective"] for row in here if math.isfinite(row["objective"])), default=math.nan)
-        best[name] = (held, min((row["bound"] for row in here if math.isfinite(row["bound"])), default=math.inf))
+    by_snapshot: dict[str, list[dict[str, Any]]] = {}
     for row in found:
-        held, proved = best[row["snapshot"]]
-        row |= {"best_objective": held, "best_bound": proved}
-        row |= _scores(row, traces.get((row["snapshot"], row["run"]), NOTHING), held, proved, config)
+        by_snapshot.setdefault(row["snapshot"], []).append(row)
+    for here in by_snapshot.values():
+        held = max((row["objective"] for row in here if math.isfinite(row["objective"])), default=math.nan)
+        proved = min((row["bound"] for row in here if math.isfinite(row["bound"])), default=math.inf)
+        for row in here:
+            row |= {"best_objective": held, "best_bound": proved}
+            row |= _scores(row, traces.get((row["snapshot"], row["run"]), NOTHING), held, proved, config)
 
 
 def _scores(row: dict[str, Any], trace: Trace, held: float, proved: float, config: ComparisonConfig) -> dict[str, float]:

@@ -25,12 +25,10 @@ SCORES = ("scored", "proved_seconds", "found_seconds", "gap_left", "gap_integral
 
 def snapshot_scores(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per snapshot and solver: medians of all scores over the seeds, and how many runs failed or were refused."""
-    grouped = rows.groupby(["snapshot", "group", "solver"], sort=False)
-    found = grouped[list(SCORES)].median()
     counts = {"failed": FAILED, "unsupported": (UNSUPPORTED,), "licence": (LICENCE,), "refused": REFUSED}
-    for name, outcomes in counts.items():
-        found[name] = grouped["outcome"].agg(lambda given, outcomes=outcomes: int(given.isin(outcomes).sum()))
-    return found.reset_index()
+    counted = rows.assign(**{name: rows["outcome"].isin(outcomes) for name, outcomes in counts.items()})
+    grouped = counted.groupby(["snapshot", "group", "solver"], sort=False)
+    return grouped[list(SCORES)].median().join(grouped[list(counts)].sum()).reset_index()
 
 
 def by_snapshot(scores: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -81,6 +81,11 @@ def gap_steps(trace: Trace) -> Floats:
     return floats([clipped_gap(p, d) for p, d in zip(trace.objective, trace.bound, strict=True)])
 
 
+def gap_at(trace: Trace, moments: Floats) -> Floats:
+    """G at each moment [moment]: 1 before the first step."""
+    return np.append(1.0, gap_steps(trace))[np.searchsorted(trace.seconds, moments, side="right")]
+
+
 def step_integral(seconds: Floats, values: Floats, until: float) -> float:
     """Integral over [0, until] of a step function that is 1 before its first step and values[n] from seconds[n] on."""
     edges = np.clip(np.concatenate([[0.0], seconds, [until]]), 0.0, until)

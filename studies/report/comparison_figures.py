@@ -19,8 +19,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from ...opt.arrays import Floats
 from ..performance_statistics import performance_ratios, share_within
 from ..solver_comparison_tables import by_snapshot
-from ..solver_traces import Trace, clipped_gap
-from .style import label, look
+from ..solver_traces import NOTHING, Trace, gap_at
+from .style import label, look, merged
 
 # Left end of time axes [s]: nothing that is compared takes less.
 SHORTEST = 1e-3
@@ -62,7 +62,7 @@ def progress_over_time(runs: pd.DataFrame, traces: Mapping[tuple[str, str], Trac
         taken = runs[(runs["solver"] == solver) & runs["scored"].notna()]
         if taken.empty:
             continue
-        curves = [_gap_at(traces.get((row["snapshot"], row["run"])), times) for row in taken.to_dict("records")]
+        curves = [gap_at(traces.get((row["snapshot"], row["run"]), NOTHING), times) for row in taken.to_dict("records")]
         name = f"{label(solver)} ({len(taken)} runs)"
         _step(gap, times, 100.0 * np.mean(curves, axis=0), n, name)
         _step(proved, times, 100.0 * share_within(taken["proved_seconds"], times), n, name)
@@ -127,14 +127,17 @@ def families_compared(scores: pd.DataFrame, asked: float, time_limit: float) -> 
     figure = Figure(figsize=(10.5, 1.4 + 0.5 * len(groups)), layout="constrained")
     seconds, gap = figure.subplots(1, 2, sharey=True)
     dodge = np.linspace(-0.32, 0.32, len(solvers))
+    together = merged(2 * len(scores))
     for n, solver in enumerate(solvers):
         style = look(n)
-        for row in scores[(scores["solver"] == solver) & scores["scored"].notna()].to_dict("records"):
-            height = groups.index(row["group"]) + dodge[n]
-            fill = style["color"] if math.isfinite(row["proved_seconds"]) else "white"
-            point = {"marker": style["marker"], "color": style["color"], "markerfacecolor": fill, "markersize": 5}
-            seconds.plot(max(row["scored"], SHORTEST), height, **point)
-            gap.plot(100.0 * max(row["gap_left"], NARROWEST), height, **point)
+        taken = scores[(scores["solver"] == solver) & scores["scored"].notna()]
+        proved = np.isfinite(taken["proved_seconds"])
+        for rows, fill in ((taken[proved], style["color"]), (taken[~proved], "white")):
+            height = rows["group"].map(groups.index) + dodge[n]
+            point: dict[str, Any] = {"marker": style["marker"], "color": style["color"], "markerfacecolor": fill}
+            point |= {"linestyle": "", "markersize": 5, "rasterized": together}
+            seconds.plot(np.maximum(rows["scored"], SHORTEST), height, **point)
+            gap.plot(100.0 * np.maximum(rows["gap_left"], NARROWEST), height, **point)
     for line in range(1, len(groups)):
         for panel in (seconds, gap):
             panel.axhline(line - 0.5, color="#D5D5D5", linewidth=0.8)
@@ -166,10 +169,6 @@ def _draw_trace(panel: Axes, trace: Trace, best: float, place: int, time_limit: 
         shown = np.clip(100.0 * (np.append(values, values[-1]) - best) / scale, -150.0, 150.0)
         shown = np.where(np.isfinite(np.append(values, values[-1])), shown, np.nan)
         panel.plot(seconds, shown, style, color=look(place)["color"], linewidth=1.3, drawstyle="steps-post")
-
-
-def _gap_at(trace: Trace | None, times: Floats) -> Floats:
-    return np.array([1.0 if trace is None else clipped_gap(*trace.at(moment)) for moment in times])
 
 
 def _counted(scores: pd.DataFrame, solver: str) -> str:

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -16,6 +18,8 @@ from twingap.opt.snapshot_file import save_snapshot, snapshot_to_json
 from twingap.studies.cli import main
 from twingap.studies.config import checked
 from twingap.studies.outcome import Outcome
+from twingap.studies.report.comparison_figures import families_compared
+from twingap.studies.report.style import look
 from twingap.studies.solver_comparison import cells_of_comparison
 from twingap.studies.solver_comparison_config import ComparisonConfig
 from twingap.studies.solver_comparison_results import collect_comparison
@@ -174,6 +178,25 @@ def test_a_contradiction_stops_and_names_the_snapshot(tmp_path, monkeypatch):
     own = record(settings("milp", "one"), {"false_bound": "milp earns more on one"})
     with pytest.raises(FalseBoundError, match="milp earns more on one"):
         collect_comparison(CONFIG, Outcome((kept("one"), own), ()))
+
+
+def test_dots_of_families_are_drawn_together_and_merged_when_there_are_many(results):
+    panels = families_compared(results.scores, CONFIG.gap, CONFIG.time_limit).axes
+    solvers = list(dict.fromkeys(results.scores["solver"]))
+    for panel, column, factor in zip(panels, ("scored", "gap_left"), (1.0, 100.0), strict=True):
+        drawn = [line for line in panel.lines if line.get_marker() != "None" and len(line.get_xdata()) > 0]
+        assert not any(line.get_rasterized() for line in drawn)
+        for row in results.scores[results.scores["scored"].notna()].to_dict("records"):
+            colour = look(solvers.index(row["solver"]))["color"]
+            fill = colour if math.isfinite(row["proved_seconds"]) else "white"
+            shown = max(factor * row[column], 1e-3 if factor == 1.0 else 1e-4)
+            like = [line for line in drawn if (line.get_color(), line.get_markerfacecolor()) == (colour, fill)]
+            assert any(np.isclose(line.get_xdata(), shown).any() for line in like)
+    many = pd.concat([results.scores] * 1000, ignore_index=True)
+    for panel in families_compared(many, CONFIG.gap, CONFIG.time_limit).axes:
+        dots = [line for line in panel.lines if line.get_marker() != "None"]
+        assert len(dots) <= 2 * len(solvers)
+        assert all(line.get_rasterized() for line in dots)
 
 
 def test_nothing_run_is_an_error():

@@ -8,6 +8,7 @@ from twingap.studies.solver_traces import (
     clipped_gap,
     dual_gap,
     first_within,
+    gap_at,
     gap_steps,
     integrals,
     monotone_trace,
@@ -92,3 +93,10 @@ def test_when_a_good_decision_is_held(trace):
     assert first_within(trace, bound=11.0, gap=0.1) == 5.0
     assert first_within(trace, bound=11.0, gap=0.01) == INF
     assert first_within(trace, bound=INF, gap=0.5) == INF
+
+
+def test_the_gap_at_many_moments_is_that_of_the_trace_at_each():
+    trace = monotone_trace([(1.0, 90.0, 110.0), (1.0, 91.0, 109.0), (3.0, 95.0, INF)], (4.0, 96.0, 100.0))
+    moments = np.array([0.1, 0.999, 1.0, 2.0, 3.0, 3.5, 4.0, 9.0])
+    np.testing.assert_array_equal(gap_at(trace, moments), [clipped_gap(*trace.at(t)) for t in moments])
+    np.testing.assert_array_equal(gap_at(NOTHING, moments), np.ones(8))
