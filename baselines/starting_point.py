@@ -23,12 +23,16 @@ CHOICES = ("serve", "bid")
 
 def local_actor(calibration: HeadFeatures, hidden: int) -> LocalActor:
     """A fresh actor of the AP team on its own context, scales fitted on the calibration epochs."""
-    return local_networks(calibration, replace(LOCAL_DEFAULTS, hidden=hidden, context="own"))[0]
+    actor, _ = local_networks(calibration, replace(LOCAL_DEFAULTS, hidden=hidden, context="own"))
+    assert isinstance(actor, LocalActor)
+    return actor
 
 
 def global_actor(calibration: CommitteeFeatures, hidden: int, context: Context = "own") -> GlobalActor:
     """A fresh actor of the manager team on this context, scales fitted on the calibration epochs."""
-    return global_networks(calibration, replace(GLOBAL_DEFAULTS, hidden=hidden, context=context))[0]
+    actor, _ = global_networks(calibration, replace(GLOBAL_DEFAULTS, hidden=hidden, context=context))
+    assert isinstance(actor, GlobalActor)
+    return actor
 
 
 @torch.no_grad()

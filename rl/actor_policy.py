@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..opt.errors import InputError
+from .action_spaces import AnyGlobalActor, AnyLocalActor, global_action_in, local_action_in
 from .actions import Action
 from .belief import believed
 from .distributions import Hybrid
@@ -16,8 +17,9 @@ from .mappo_settings import TeamSettings
 from .networks import COMMON_OUTPUTS, GlobalActor, LocalActor
 from .observation import Observation
 from .own_networks import OwnGlobalActor, OwnLocalActor
+from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
 from .saved_tensors import below
-from .teams import best_latents, global_action, local_action
+from .teams import best_latents
 from .threads import one_thread
 from .twin import TwinError
 
@@ -29,7 +31,7 @@ class ActorPolicy:
     """Acts on any observation of any size: networks are shared by heads, delegates and agents. error: of the twin that it was
     trained under, which says how far to trust a reading (``belief``); without it readings are taken as they are."""
 
-    def __init__(self, local: LocalActor, global_: GlobalActor, device: torch.device, error: TwinError = EXACT) -> None:
+    def __init__(self, local: AnyLocalActor, global_: AnyGlobalActor, device: torch.device, error: TwinError = EXACT) -> None:
         self.local, self.global_, self.error, self.device = local, global_, error, device
 
     @one_thread()
@@ -37,8 +39,9 @@ class ActorPolicy:
     def act(self, observation: Observation, deterministic: bool = True, generator: Generator | None = None) -> Action:
         """Both teams' actions; a draw instead of the best answer when not deterministic (with this generator)."""
         twin, seen = observation.twin, believed(observation, self.error)
+        heads = head_features(seen.local, self.device, twin.local)
         committees = committee_features(seen.global_, self.device, twin.global_)
-        local: Hybrid = self.local(head_features(seen.local, self.device, twin.local))
+        local: Hybrid = self.local(heads)
         global_: Hybrid = self.global_(committees)
         if deterministic:
             chosen, chosen_global = best_latents(local), best_latents(global_)
@@ -46,7 +49,10 @@ class ActorPolicy:
             if generator is None:
                 raise InputError("is missing; a draw needs a torch generator", field="generator")
             chosen, chosen_global = local.sample(generator), global_.sample(generator)
-        return Action(local_action(chosen, twin.local.layout), global_action(chosen_global, committees))
+        return Action(
+            local_action_in(self.local.actions, chosen, heads, twin.local),
+            global_action_in(self.global_.actions, chosen_global, committees, twin.global_),
+        )
 
 
 def saved_policy(
@@ -64,7 +70,8 @@ def saved_policy(
     width = _width("encoder.standardise", local_weights)
     committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
     widths = (committee, delegate, access)
-    local, global_ = LocalActor(width, local_team), GlobalActor(widths, global_team)
+    local = ReducedLocalActor(width, local_team) if local_team.actions == "reduced" else LocalActor(width, local_team)
+    global_ = ReducedGlobalActor(widths, global_team) if global_team.actions == "reduced" else GlobalActor(widths, global_team)
     if local_team.networks == "own":
         aps, inputs, _ = local_weights["offset.weights.0"].shape
         local = OwnLocalActor(width, local_team, (aps, inputs // width))

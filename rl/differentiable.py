@@ -57,16 +57,24 @@ def local_utility(part: LocalPart, uplink: Tensor, cpu_hz: Tensor, shares: Tenso
         reaches = (done | (is_link == 0)).all(dim=-1)[:, ap, rank]
         spectrum = uplink + (is_link * shares).sum(dim=-1)[:, ap, rank]
     all_reached = (reaches | (has_peers == 0)).all(dim=-1, keepdim=True)
-    tau = multicast.mean(dim=-1, keepdim=True)
-    queueing = (part.cache_multiplier * tau - part.multicast_batch / (2.0 * part.arrival_rate)).clamp(min=0.0)
-    level = ADAPTATION_SLOPE * (2.0 * part.arrival_rate * tau).clamp(min=1e-30).log()
-    if part.floor_adaptation:
-        level = _floor(level, smoothing.level)
-    delay = training + upload + queueing + level.clamp(min=0.0) * tau + constant(confirmation_time(part))
+    shared = multicast_delay(part, multicast.mean(dim=-1, keepdim=True), smoothing.level)
+    delay = training + upload + shared + constant(confirmation_time(part))
     finishes = runs & sends & all_reached
     benefit = torch.where(finishes, part.benefit * (-part.decay * delay).exp(), 0.0)
     cost = part.spectrum_cost * part.subchannel_hz * spectrum + part.cpu_cost * cpu_hz
     return (benefit - cost).sum(dim=-1)
+
+
+def multicast_delay(part: LocalPart, tau: Tensor, width: float = 0.0) -> Tensor:
+    """What multicasting in tau = T_multi seconds delays every head by, (6) and the first term of (11) [s]; any shape.
+
+    width: of a step of the floor, see ``Smoothing.level``.
+    """
+    queueing = (part.cache_multiplier * tau - part.multicast_batch / (2.0 * part.arrival_rate)).clamp(min=0.0)
+    level = ADAPTATION_SLOPE * (2.0 * part.arrival_rate * tau).clamp(min=1e-30).log()
+    if part.floor_adaptation:
+        level = _floor(level, width)
+    return queueing + level.clamp(min=0.0) * tau
 
 
 def global_utility(

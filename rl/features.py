@@ -26,10 +26,10 @@ from .equalisation import broadcasting
 # Logarithms of needs that can be zero (no peers, accuracy 1) stop here; seconds or cycles/s far below any real need.
 LEAST = 1e-9
 
-# Columns of HeadFeatures.values that the actors' starting points read.
-UPLOAD, MULTICAST, TRAINING, CPU_MAX = 0, 1, 2, 3
+# Columns of HeadFeatures.values that starting points and the reduced action space read.
+UPLOAD, MULTICAST, TRAINING, CPU_MAX, FASTEST, CONFIRMATION = 0, 1, 2, 3, 4, 5
 # Columns of CommitteeFeatures.delegate.
-SEND, REPLY, VERIFY, DELEGATE_CPU = 0, 1, 2, 3
+SEND, REPLY, VERIFY, DELEGATE_CPU, BELIEVED_CPU = 0, 1, 2, 3, 5
 # Columns of CommitteeFeatures.committee.
 REQUESTS, TOTAL, BROADCAST, RATIO, SHARED = 0, 1, 2, 3, 4
 

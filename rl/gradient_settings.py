@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
-from .mappo_settings import Context
+from .mappo_settings import Actions, Context, require_actions
 from .search_space import Range, SearchSpace
 from .settings import changed, is_count, is_positive, is_within, require
 
@@ -28,6 +28,8 @@ class GradientTeamSettings:
     """Of one team."""
 
     hidden: int = 64
+    actions: Actions = "full"
+    """See ``mappo_settings.TeamSettings``."""
     context: Context = "team"
     """See ``mappo_settings.TeamSettings``."""
     learning_rate: float = 3e-3
@@ -98,6 +100,7 @@ SEARCH_SPACE: SearchSpace = {
 
 
 def _check_team(team: GradientTeamSettings, prefix: str) -> None:
+    require_actions(team.actions, prefix)
     require(team.context in get_args(Context), f"{prefix}.context", team.context, " or ".join(get_args(Context)))
     require(is_count(team.hidden), f"{prefix}.hidden", team.hidden, "a whole number >= 1")
     for name in ("learning_rate", "max_gradient_norm"):

@@ -18,6 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .action_spaces import (
+    AnyGlobalActor,
+    AnyLocalActor,
+    global_action_in,
+    global_shares_in,
+    local_action_in,
+    local_shares_in,
+)
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
@@ -28,12 +36,11 @@ from .environment import Environment
 from .features import committee_features, head_features
 from .gradient_settings import SEARCH_SPACE, GradientSettings, GradientTeamSettings
 from .learners import LearnerEntry, TrainerState, UpdateRecord
-from .mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, TeamSettings
-from .networks import GlobalActor, LocalActor
+from .mappo_settings import TEAM_DEFAULTS, TeamSettings
 from .observation import Observation
 from .relaxation import mixed_assignment, projected_global_utility, projected_local_utility
 from .saved_tensors import below, optimiser_tensors, restore_optimiser
-from .teams import best_latents, global_action, global_networks, local_action, local_networks, scores
+from .teams import best_latents, global_networks, local_networks, scores
 from .threads import one_thread
 from .twin import TwinError
 
@@ -43,7 +50,7 @@ CPU = torch.device("cpu")
 class Climber:
     """One team's actor and its optimiser."""
 
-    def __init__(self, actor: LocalActor | GlobalActor, settings: GradientTeamSettings) -> None:
+    def __init__(self, actor: AnyLocalActor | AnyGlobalActor, settings: GradientTeamSettings) -> None:
         self.actor, self.settings = actor, settings
         self.optimiser = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate, fused=True)
 
@@ -118,7 +125,9 @@ class GradientTrainer:
         local, global_ = self._actors
 
         chosen = local(heads)
-        utility = projected_local_utility(_locations(chosen), twin.local, truth.local, smoothing)
+        spaces = settings.local.actions, settings.global_.actions
+        shares = local_shares_in(spaces[0], _locations(chosen), heads, twin.local)
+        utility = projected_local_utility(shares, twin.local, truth.local, smoothing)
         largest = truth.local.benefit * len(truth.local.layout.ap)
         norm_local = self.local.climb(utility / largest, progress)
 
@@ -127,15 +136,18 @@ class GradientTrainer:
         log_serves = functional.logsigmoid(latents["serve"][..., 0])
         likes = latents | {"bid": torch.sigmoid(latents["bid"])}
         served = mixed_assignment(scores(likes), log_serves, truth.global_.capacity, settings.temperature.at(progress))
-        expected = projected_global_utility(
-            latents, committees, served, log_serves.exp(), twin.global_, truth.global_, smoothing
-        )
+        serves = log_serves.exp()
+        shares = global_shares_in(spaces[1], latents, committees, served, serves, twin.global_)
+        expected = projected_global_utility(shares, served, serves, twin.global_, truth.global_, smoothing)
         aps = truth.global_.sinr_access.shape[-1]
         norm_global = self.global_.climb(expected / (truth.global_.benefit * aps), progress)
 
         with torch.no_grad():
             step = env.step(
-                Action(local_action(best_latents(chosen), twin.local.layout), global_action(best_latents(decided), committees))
+                Action(
+                    local_action_in(spaces[0], best_latents(chosen), heads, twin.local),
+                    global_action_in(spaces[1], best_latents(decided), committees, twin.global_),
+                )
             )
         self.observation = step.observation
         self.updates += 1
@@ -180,11 +192,13 @@ def _locations(distribution: Hybrid) -> Latents:
 
 def _local(settings: GradientSettings) -> TeamSettings:
     """What the network of a team is made of, as MAPPO says it."""
-    return replace(LOCAL_DEFAULTS, hidden=settings.local.hidden, context=settings.local.context)
+    team = settings.local
+    return replace(TEAM_DEFAULTS["local"][team.actions], hidden=team.hidden, context=team.context)
 
 
 def _global(settings: GradientSettings) -> TeamSettings:
-    return replace(GLOBAL_DEFAULTS, hidden=settings.global_.hidden, context=settings.global_.context)
+    team = settings.global_
+    return replace(TEAM_DEFAULTS["global_"][team.actions], hidden=team.hidden, context=team.context)
 
 
 def policy_of(settings: GradientSettings, state: TrainerState) -> ActorPolicy:

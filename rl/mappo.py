@@ -19,11 +19,12 @@ from .flat_adam import FlatAdam
 from .mappo_settings import MappoSettings, TeamSettings
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
 from .own_networks import OwnGlobalCritic, OwnLocalCritic
+from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
 from .saved_tensors import below
 from .value_normalisation import ValueNormaliser
 
 Features = HeadFeatures | CommitteeFeatures
-Actor = LocalActor | GlobalActor
+Actor = LocalActor | GlobalActor | ReducedLocalActor | ReducedGlobalActor
 Critic = LocalCritic | GlobalCritic | OwnLocalCritic | OwnGlobalCritic
 
 

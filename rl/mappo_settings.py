@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from .search_space import Range, SearchSpace
 from .settings import changed, is_count, is_positive, is_within, require
@@ -13,6 +13,7 @@ from .settings import changed, is_count, is_positive, is_within, require
 Context = Literal["own", "team"]
 Networks = Literal["shared", "own"]
 Device = Literal["cpu", "cuda", "auto"]
+Actions = Literal["full", "reduced"]
 
 # Action heads of an AP and of a manager; ``networks`` and ``teams`` say what each means.
 LOCAL_HEADS = ("uplink", "multicast", "cpu")
@@ -20,6 +21,10 @@ DISCRETE = ("serve", "bid")
 COMMON = ("appetite", "spread", "manager", "request", "reply", "pace")
 PER_DELEGATE = ("share", "speed")
 GLOBAL_HEADS = (*DISCRETE, *COMMON, *PER_DELEGATE)
+# Of the action space ``reduced`` (``reduced_actions``).
+REDUCED_LOCAL_HEADS = ("price", "multicast", "delay")
+REDUCED_COMMON = ("appetite", "price")
+REDUCED_GLOBAL_HEADS = (*DISCRETE, *REDUCED_COMMON)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class TeamSettings:
     networks: Networks = "shared"
     """shared: one network for all heads, delegates and agents; own: an actor and a critic per agent, as Algorithms 1 and 2
     print it (``own_networks``), which runs on one system only."""
+    actions: Actions = "full"
+    """full: every share is chosen; reduced: what couples agents is chosen (prices, level of multicasting, on/off, access), and
+    the rest is in equilibrium on the observed state (``reduced_actions``); needs ``networks: shared``."""
     context: Context = "own"
     """What an agent's actor reads beside its own heads or delegates: nothing (``own``: decentralised, as in Section V), or also
     the mean of all agents' summaries (``team``: one vector that the twins exchange before they act)."""
@@ -65,6 +73,27 @@ GLOBAL_DEFAULTS = TeamSettings(
     log_std_end=_each(COMMON, -2.5) | _each(PER_DELEGATE, -4.5),
     entropy={"serve": 0.003, "bid": 0.001},
 )
+REDUCED_LOCAL_DEFAULTS = replace(
+    LOCAL_DEFAULTS,
+    actions="reduced",
+    log_std_start={"price": -1.0, "multicast": -2.5, "delay": -2.0},
+    log_std_end={"price": -2.5, "multicast": -4.0, "delay": -3.5},
+)
+REDUCED_GLOBAL_DEFAULTS = replace(
+    GLOBAL_DEFAULTS,
+    actions="reduced",
+    log_std_start=_each(REDUCED_COMMON, -1.5),
+    log_std_end=_each(REDUCED_COMMON, -2.5),
+)
+# Of each team (by its field in MappoSettings) and action space: the defaults, and names of all heads.
+TEAM_DEFAULTS: Mapping[str, Mapping[Actions, TeamSettings]] = {
+    "local": {"full": LOCAL_DEFAULTS, "reduced": REDUCED_LOCAL_DEFAULTS},
+    "global_": {"full": GLOBAL_DEFAULTS, "reduced": REDUCED_GLOBAL_DEFAULTS},
+}
+TEAM_HEADS: Mapping[str, Mapping[Actions, tuple[str, ...]]] = {
+    "local": {"full": LOCAL_HEADS, "reduced": REDUCED_LOCAL_HEADS},
+    "global_": {"full": GLOBAL_HEADS, "reduced": REDUCED_GLOBAL_HEADS},
+}
 
 
 @dataclass(frozen=True)
@@ -94,8 +123,8 @@ class MappoSettings:
             require(is_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
         require(is_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
         require(self.device in ("cpu", "cuda", "auto"), "device", self.device, "cpu, cuda or auto")
-        _check_team(self.local, "local", LOCAL_HEADS, discrete=())
-        _check_team(self.global_, "global_", GLOBAL_HEADS, discrete=DISCRETE)
+        _check_team(self.local, "local", discrete=())
+        _check_team(self.global_, "global_", discrete=DISCRETE)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -103,8 +132,9 @@ class MappoSettings:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MappoSettings:
-        """From plain data; what is not named keeps its default. InputError for unknown fields and impossible values."""
-        return changed(cls(), data)
+        """From plain data; what is not named keeps its default, log standard deviations that of the action space. InputError
+        for unknown fields and impossible values."""
+        return changed(_in_spaces(cls(), data), data)
 
 
 PRINTED_LOCAL = replace(LOCAL_DEFAULTS, networks="own", context="own")
@@ -124,7 +154,7 @@ class PrintedSettings(MappoSettings):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PrintedSettings:
         """As MappoSettings; what is not named keeps the default of this preset."""
-        return changed(cls(), data)
+        return changed(_in_spaces(cls(), data), data)
 
 
 def _team_space(team: str) -> dict[str, Range]:
@@ -148,11 +178,36 @@ SEARCH_SPACE: SearchSpace = {
 """What ``twingap tune mappo`` (and mappo_paper) varies: about a factor of ten around the defaults."""
 
 
-def _check_team(team: TeamSettings, prefix: str, heads: tuple[str, ...], *, discrete: tuple[str, ...]) -> None:
+Settings = TypeVar("Settings", bound=MappoSettings)
+
+
+def _in_spaces(settings: Settings, data: Mapping[str, Any]) -> Settings:
+    """The settings with each team in the action space that the data name, and that space's standard deviations."""
+    for name in TEAM_DEFAULTS:
+        given = data.get(name)
+        if isinstance(given, Mapping) and "actions" in given:
+            actions = require_actions(given["actions"], name)
+            defaults = TEAM_DEFAULTS[name][actions]
+            starts, ends = defaults.log_std_start, defaults.log_std_end
+            team = replace(getattr(settings, name), actions=actions, log_std_start=starts, log_std_end=ends)
+            settings = replace(settings, **{name: team})
+    return settings
+
+
+def require_actions(value: object, prefix: str) -> Actions:
+    """The name of an action space; InputError when it is none."""
+    require(value in get_args(Actions), f"{prefix}.actions", value, " or ".join(get_args(Actions)))
+    return cast(Actions, value)
+
+
+def _check_team(team: TeamSettings, prefix: str, *, discrete: tuple[str, ...]) -> None:
     def check(holds: bool, name: str, value: object, allowed: str) -> None:
         require(holds, f"{prefix}.{name}", value, allowed)
 
+    heads = TEAM_HEADS[prefix][require_actions(team.actions, prefix)]
     check(team.networks in get_args(Networks), "networks", team.networks, " or ".join(get_args(Networks)))
+    shared = team.actions == "full" or team.networks == "shared"
+    check(shared, "actions", team.actions, f"full with networks: {team.networks}; reduced needs networks: shared")
     check(team.context in get_args(Context), "context", team.context, " or ".join(get_args(Context)))
     for name in ("hidden", "epochs", "minibatches"):
         check(is_count(getattr(team, name)), name, getattr(team, name), "a whole number >= 1")

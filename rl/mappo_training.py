@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..opt.errors import InputError
+from .action_spaces import AnyGlobalActor, AnyLocalActor, global_action_in, local_action_in
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
@@ -18,10 +19,9 @@ from .features import CommitteeFeatures, HeadFeatures, committee_features, head_
 from .learners import LearnerEntry, TrainerState, UpdateRecord
 from .mappo import Learner
 from .mappo_settings import SEARCH_SPACE, Device, MappoSettings, PrintedSettings
-from .networks import GlobalActor, LocalActor
 from .observation import Observation
 from .saved_tensors import below
-from .teams import global_action, global_networks, local_action, local_networks
+from .teams import global_networks, local_networks
 from .threads import one_thread
 from .twin import TwinError
 
@@ -54,8 +54,8 @@ class MappoTrainer:
     def policy(self) -> ActorPolicy:
         """Acts with the present weights (not a copy)."""
         local, global_ = self.local.actor, self.global_.actor
-        assert isinstance(local, LocalActor)
-        assert isinstance(global_, GlobalActor)
+        assert isinstance(local, AnyLocalActor)
+        assert isinstance(global_, AnyGlobalActor)
         return ActorPolicy(local, global_, self.device, self.env.twin_error)
 
     @property
@@ -73,11 +73,16 @@ class MappoTrainer:
         self.global_.advance(progress)
         paid_local, paid_global, ends = [], [], []
         for _ in range(settings.rollout):
-            layout = self.observation.twin.local.layout
+            twin = self.observation.twin
             heads, committees = self._features()
             local = self.local.sample(heads, self.generator)
             global_ = self.global_.sample(committees, self.generator)
-            step = env.step(Action(local_action(local, layout), global_action(global_, committees)))
+            step = env.step(
+                Action(
+                    local_action_in(settings.local.actions, local, heads, twin.local),
+                    global_action_in(settings.global_.actions, global_, committees, twin.global_),
+                )
+            )
             paid_local.append(step.reward_ap)
             paid_global.append(step.reward_manager)
             ends.append(step.terminated)

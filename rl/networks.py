@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ from .features import (
     CommitteeFeatures,
     HeadFeatures,
 )
-from .mappo_settings import LOCAL_HEADS, Context, TeamSettings
+from .mappo_settings import LOCAL_HEADS, Actions, Context, TeamSettings
 from .stack import Stack
 
 # Logits move further than logarithms of shares before they matter.
@@ -137,6 +137,8 @@ class HeadEncoder(nn.Module):
 class LocalActor(nn.Module):
     """Per cluster head: log uplink share, log multicast share, logit of the CPU fraction; one network for all heads."""
 
+    actions: ClassVar[Actions] = "full"
+
     def __init__(self, features: int, team: TeamSettings) -> None:
         super().__init__()
         hidden = team.hidden
@@ -226,6 +228,8 @@ class GlobalActor(nn.Module):
     the need carries nearly everything; independent noise per delegate would cost the maximum of it, hence small deviations
     (``share``, ``speed``). ``teams.global_action`` puts the heads together.
     """
+
+    actions: ClassVar[Actions] = "full"
 
     def __init__(self, features: tuple[int, int, int], team: TeamSettings) -> None:
         super().__init__()

@@ -18,48 +18,47 @@ from ..opt.compiled import compiled
 from ..opt.snapshot import GlobalPart, LocalPart
 from .decoding import equalised
 from .differentiable import Smoothing, global_utility, local_utility
-from .distributions import Latents
-from .features import CommitteeFeatures
-from .teams import global_shares, local_shares
 
 # Passes over the committees in search of prices that keep a mixture within the capacities.
 PRICE_PASSES = 8
 
 
-def projected_local_utility(latents: Latents, twin: LocalPart, truth: LocalPart, smoothing: Smoothing) -> Tensor:
-    """Utility [env] of the decision that these draws [env, K, N] are projected to."""
+def projected_local_utility(
+    shares: tuple[Tensor, Tensor, Tensor], twin: LocalPart, truth: LocalPart, smoothing: Smoothing
+) -> Tensor:
+    """Utility [env] of the decision that these shares (``action_spaces.local_shares_in``) are projected to."""
     layout = truth.layout
-    uplink, multicast, fraction = local_shares(latents, layout)
+    uplink, multicast, fraction = shares
 
     def constant(array: NDArray) -> Tensor:
         return torch.tensor(array, dtype=uplink.dtype, device=uplink.device)
 
     multicast = multicast * constant(layout.heads[layout.ap] > 1)
     scale = truth.subchannels_max / (uplink + multicast).sum(dim=-1, keepdim=True).clamp(min=1.0)
-    uplink, shares = scale * uplink, scale * multicast
+    uplink, multicast = scale * uplink, scale * multicast
     cpu = torch.minimum(fraction * constant(twin.cpu_max_hz), constant(truth.cpu_max_hz))
     if truth.multicast == "per_link":
-        to_place = constant(layout.is_head) * shares[:, torch.tensor(layout.head)]
-        shares = to_place.unsqueeze(-1) * constant(equalised(local_reduction.link_needs(twin)))
-    return local_utility(truth, uplink, cpu, shares, smoothing)
+        to_place = constant(layout.is_head) * multicast[:, torch.tensor(layout.head)]
+        multicast = to_place.unsqueeze(-1) * constant(equalised(local_reduction.link_needs(twin)))
+    return local_utility(truth, uplink, cpu, multicast, smoothing)
 
 
 def projected_global_utility(
-    latents: Latents,
-    features: CommitteeFeatures,
+    shares: tuple[Tensor, Tensor, Tensor],
     served: Tensor,
     serves: Tensor,
     twin: GlobalPart,
     truth: GlobalPart,
     smoothing: Smoothing,
 ) -> Tensor:
-    """Utility [env] of the decision that these draws are projected to, expected over whether committees serve.
+    """Utility [env] of the decision that these shares (``action_spaces.global_shares_in``) are projected to, expected over
+    whether committees serve.
 
     served [env, I, K]: gamma, see ``mixed_assignment``; serves [env, I]: probability that the committee is on. What it takes
     from the budget counts with that probability, and a committee that serves nobody takes nothing.
     """
     serves = serves * served.sum(dim=-1).clamp(max=1.0)
-    request, multicast, fraction = global_shares(latents, features)
+    request, multicast, fraction = shares
 
     def constant(array: NDArray) -> Tensor:
         return torch.tensor(array, dtype=request.dtype, device=request.device)

@@ -14,6 +14,7 @@ from .features import REPLY, SEND, CommitteeFeatures, HeadFeatures
 from .mappo_settings import TeamSettings
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic, Standardise
 from .own_networks import OwnGlobalActor, OwnGlobalCritic, OwnLocalActor, OwnLocalCritic
+from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
 
 # Shares are exponentials of normal draws; a stray one must stay a number.
 LARGEST_LOG_SHARE = 10.0
@@ -21,10 +22,13 @@ LARGEST_LOG_SHARE = 10.0
 LARGEST_SCORE = 100.0
 
 
-def local_networks(calibration: HeadFeatures, team: TeamSettings) -> tuple[LocalActor, LocalCritic | OwnLocalCritic]:
+def local_networks(
+    calibration: HeadFeatures, team: TeamSettings
+) -> tuple[LocalActor | ReducedLocalActor, LocalCritic | OwnLocalCritic]:
     """Fresh networks of the AP team, their feature scales fitted on the calibration epochs."""
     width = calibration.values.shape[-1]
-    actor, critic = LocalActor(width, team), LocalCritic(width, team.hidden)
+    actor = ReducedLocalActor(width, team) if team.actions == "reduced" else LocalActor(width, team)
+    critic = LocalCritic(width, team.hidden)
     if team.networks == "own":
         slots = (calibration.is_head.shape[0], calibration.is_head.shape[1])
         actor, critic = OwnLocalActor(width, team, slots), OwnLocalCritic(width, team.hidden, slots)
@@ -34,11 +38,14 @@ def local_networks(calibration: HeadFeatures, team: TeamSettings) -> tuple[Local
     return actor, critic
 
 
-def global_networks(calibration: CommitteeFeatures, team: TeamSettings) -> tuple[GlobalActor, GlobalCritic | OwnGlobalCritic]:
+def global_networks(
+    calibration: CommitteeFeatures, team: TeamSettings
+) -> tuple[GlobalActor | ReducedGlobalActor, GlobalCritic | OwnGlobalCritic]:
     """Fresh networks of the manager team, their feature scales fitted on the calibration epochs."""
     parts = (calibration.committee, calibration.delegate, calibration.access)
     widths = (parts[0].shape[-1], parts[1].shape[-1], parts[2].shape[-1])
-    actor, critic = GlobalActor(widths, team), GlobalCritic(widths, team.hidden)
+    actor = ReducedGlobalActor(widths, team) if team.actions == "reduced" else GlobalActor(widths, team)
+    critic = GlobalCritic(widths, team.hidden)
     if team.networks == "own":
         slots = (calibration.is_delegate.shape[0], calibration.is_delegate.shape[1], parts[2].shape[-2])
         actor, critic = OwnGlobalActor(widths, team, slots), OwnGlobalCritic(widths, team.hidden, slots)
@@ -81,21 +88,25 @@ def scores(latents: Latents) -> Tensor:
     return (latents["appetite"] + latents["bid"]).clamp(-LARGEST_SCORE, LARGEST_SCORE)
 
 
+def preference(latents: Latents) -> Tensor:
+    """Scores in double precision; a manager that does not serve scores lower than any that does."""
+    return scores(latents).double().where(latents["serve"] > 0.5, -2.0 * LARGEST_SCORE)
+
+
 def local_action(latents: Latents, layout: HeadLayout) -> LocalAction:
     """The action of the draws, in double precision."""
-    return LocalAction(*map(_array, local_shares(_double(latents), layout)))
+    return LocalAction(*map(as_array, local_shares(doubled(latents), layout)))
 
 
 def global_action(latents: Latents, features: CommitteeFeatures) -> GlobalAction:
-    """The action of the draws; a manager that does not serve scores lower than any that does."""
-    serve = latents["serve"]
-    request, multicast, cpu = global_shares(_double(latents), features)
+    """The action of the draws."""
+    request, multicast, cpu = global_shares(doubled(latents), features)
     return GlobalAction(
-        preference=_array(scores(latents).where(serve > 0.5, -2.0 * LARGEST_SCORE)),
-        serve=_array(serve)[..., 0],
-        request=_array(request),
-        multicast=_array(multicast),
-        cpu=_array(cpu),
+        preference=as_array(preference(latents)),
+        serve=as_array(latents["serve"])[..., 0],
+        request=as_array(request),
+        multicast=as_array(multicast),
+        cpu=as_array(cpu),
     )
 
 
@@ -112,9 +123,11 @@ def _share(log_share: Tensor) -> Tensor:
     return log_share.clamp(max=LARGEST_LOG_SHARE).exp()
 
 
-def _double(latents: Latents) -> Latents:
+def doubled(latents: Latents) -> Latents:
+    """The same draws in double precision."""
     return {name: values.double() for name, values in latents.items()}
 
 
-def _array(values: Tensor) -> NDArray[np.float64]:
+def as_array(values: Tensor) -> NDArray[np.float64]:
+    """In double precision, off the graph and the device."""
     return values.detach().cpu().double().numpy()

@@ -15,6 +15,11 @@ from twingap.rl.environment import make_env
 from twingap.rl.learners import find_learner, make_trainer, registered_learners
 
 UPDATES = 4
+REDUCED = {"local": {"actions": "reduced"}, "global_": {"actions": "reduced"}}
+# Every registered learner as it is, and those that know two action spaces in the other one.
+RUNS = {name: (name, {}) for name in registered_learners()} | {
+    f"{name} reduced": (name, REDUCED) for name in ("mappo", "gradient")
+}
 MODES = {
     "group": {},
     "per_link": {"multicast": "per_link"},
@@ -30,8 +35,9 @@ def environment(seed=4, mode="group", **changes):
     return make_env("tiny", **({"sigma": 0.1, "seed": seed, "num_envs": 8, "horizon": 3} | MODES[mode] | changes))
 
 
-def trained(name, updates=UPDATES, mode="group", seed=7):
-    trainer = make_trainer(name, environment(mode=mode), seed, {"updates": UPDATES})
+def trained(run, updates=UPDATES, mode="group", seed=7):
+    name, settings = RUNS[run]
+    trainer = make_trainer(name, environment(mode=mode), seed, settings | {"updates": UPDATES})
     return trainer, [trainer.update() for _ in range(updates)]
 
 
@@ -39,13 +45,13 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-@pytest.mark.parametrize("name", registered_learners())
+@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("stop", range(UPDATES))
-def test_a_run_killed_between_any_two_updates_goes_on_bit_for_bit(tmp_path, name, stop):
-    whole, records = trained(name)
-    save_checkpoint(trained(name, stop)[0], tmp_path / "run.ckpt")
+def test_a_run_killed_between_any_two_updates_goes_on_bit_for_bit(tmp_path, run, stop):
+    whole, records = trained(run)
+    save_checkpoint(trained(run, stop)[0], tmp_path / "run.ckpt")
     resumed = resume(tmp_path / "run.ckpt", environment())
-    assert (resumed.learner, resumed.updates) == (name, stop)
+    assert (resumed.learner, resumed.updates) == (RUNS[run][0], stop)
     for record in records[stop:]:
         assert astuple(replace(resumed.update(), seconds=0.0)) == astuple(replace(record, seconds=0.0))
     assert resumed.finished
@@ -53,18 +59,18 @@ def test_a_run_killed_between_any_two_updates_goes_on_bit_for_bit(tmp_path, name
     assert resumed.state().extra == whole.state().extra
 
 
-@pytest.mark.parametrize("name", registered_learners())
-def test_the_seed_decides_everything(name):
+@pytest.mark.parametrize("run", RUNS)
+def test_the_seed_decides_everything(run):
     before = torch.random.get_rng_state()
-    first, second, other = trained(name)[0], trained(name)[0], trained(name, seed=8)[0]
+    first, second, other = trained(run)[0], trained(run)[0], trained(run, seed=8)[0]
     assert torch.equal(before, torch.random.get_rng_state()), "training leaves torch's global generator alone"
     assert same(first.state().tensors, second.state().tensors)
     assert not same(first.state().tensors, other.state().tensors)
 
 
-@pytest.mark.parametrize("name", registered_learners())
-def test_records_count_and_are_finite(name):
-    trainer, records = trained(name)
+@pytest.mark.parametrize("run", RUNS)
+def test_records_count_and_are_finite(run):
+    trainer, records = trained(run)
     assert [record.update for record in records] == list(range(1, UPDATES + 1))
     assert trainer.finished
     for earlier, later in itertools.pairwise(records):
@@ -75,9 +81,9 @@ def test_records_count_and_are_finite(name):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", registered_learners())
-def test_what_was_learnt_is_feasible_never_beats_the_bound_and_comes_back_from_its_file(tmp_path, name, mode):
-    trainer, _ = trained(name, 2, mode)
+@pytest.mark.parametrize("run", RUNS)
+def test_what_was_learnt_is_feasible_never_beats_the_bound_and_comes_back_from_its_file(tmp_path, run, mode):
+    trainer, _ = trained(run, 2, mode)
     save_checkpoint(trainer, tmp_path / "run.ckpt")
     kept = load_policy(tmp_path / "run.ckpt")
     env = environment(seed=11, mode=mode, num_envs=3)

@@ -158,6 +158,11 @@ def test_value_normaliser_undoes_itself_and_follows_the_returns():
         ({"global_": {"log_std_end": {"pace": math.nan}}}, "settings.global_.log_std_end.pace"),
         ({"global_": {"entropy": {"gate": 0.1}}}, "settings.global_.entropy.gate"),
         ({"global_": {"team_credit": -0.1}}, "settings.global_.team_credit"),
+        ({"local": {"actions": "some"}}, "settings.local.actions"),
+        ({"global_": {"actions": ["full"]}}, "settings.global_.actions"),
+        ({"local": {"actions": "reduced", "networks": "own"}}, "settings.local.actions"),
+        ({"local": {"actions": "reduced", "log_std_start": {"uplink": 0.0}}}, "settings.local.log_std_start"),
+        ({"global_": {"actions": "reduced", "entropy": {"pace": 0.1}}}, "settings.global_.entropy.pace"),
     ],
 )
 def test_impossible_settings_name_their_field(change, path):

@@ -10,7 +10,13 @@ from twingap.opt.scenario import preset
 from twingap.rl.actions import check_action
 from twingap.rl.environment import Environment, make_env
 from twingap.rl.features import CommitteeFeatures, HeadFeatures, committee_features, head_features
-from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, MappoSettings
+from twingap.rl.mappo_settings import (
+    GLOBAL_DEFAULTS,
+    LOCAL_DEFAULTS,
+    REDUCED_GLOBAL_DEFAULTS,
+    REDUCED_LOCAL_DEFAULTS,
+    MappoSettings,
+)
 from twingap.rl.mappo_training import MappoTrainer
 from twingap.rl.teams import global_networks, local_networks
 
@@ -34,21 +40,24 @@ def features(name="paper", **changes):
     return heads, CommitteeFeatures(*(part.double() for part in parts))
 
 
-def test_local_actor_and_critic_are_equivariant_in_heads_and_aps():
+@pytest.mark.parametrize("team", [LOCAL_DEFAULTS, REDUCED_LOCAL_DEFAULTS])
+def test_local_actor_and_critic_are_equivariant_in_heads_and_aps(team):
     heads, _ = features()
-    actor, critic = (shaken(network) for network in local_networks(heads, LOCAL_DEFAULTS))
+    actor, critic = (shaken(network) for network in local_networks(heads, team))
     among_heads, among_aps = torch.randperm(10), torch.randperm(8)
     moved = HeadFeatures(heads.values[:, among_aps][:, :, among_heads], heads.is_head[among_aps][:, among_heads])
     assert not torch.allclose(moved.values, heads.values)
     for name, head in actor(heads).heads.items():
-        expected = head.location[:, among_aps][:, :, among_heads]
+        expected = head.location[:, among_aps]
+        expected = expected if team.actions == "reduced" else expected[:, :, among_heads]
         torch.testing.assert_close(actor(moved).heads[name].location, expected)
     torch.testing.assert_close(critic(moved), critic(heads)[:, among_aps])
 
 
-def test_global_actor_and_critic_are_equivariant_in_delegates_aps_and_committees():
+@pytest.mark.parametrize("team", [GLOBAL_DEFAULTS, REDUCED_GLOBAL_DEFAULTS])
+def test_global_actor_and_critic_are_equivariant_in_delegates_aps_and_committees(team):
     _, committees = features()
-    actor, critic = (shaken(network) for network in global_networks(committees, GLOBAL_DEFAULTS))
+    actor, critic = (shaken(network) for network in global_networks(committees, team))
     # The manager (place 0) stays: it is not like the others.
     delegates = torch.cat([torch.zeros(1, dtype=torch.long), 1 + torch.randperm(20)])
     aps, swap = torch.randperm(8), torch.tensor([1, 0])
@@ -67,18 +76,21 @@ def test_global_actor_and_critic_are_equivariant_in_delegates_aps_and_committees
     torch.testing.assert_close(critic(moved), critic(committees)[:, swap])
 
 
-def test_padding_changes_nothing():
+@pytest.mark.parametrize("local", [LOCAL_DEFAULTS, REDUCED_LOCAL_DEFAULTS])
+@pytest.mark.parametrize("global_", [GLOBAL_DEFAULTS, REDUCED_GLOBAL_DEFAULTS])
+def test_padding_changes_nothing(local, global_):
     heads, committees = features("tiny", heads_per_ap=(1, 4), delegates=(2, 6), system_seed=3)
     assert (heads.is_head == 0).any()
     assert (committees.is_delegate == 0).any()
-    actor = shaken(local_networks(heads, LOCAL_DEFAULTS)[0])
+    actor = shaken(local_networks(heads, local)[0])
     junk = HeadFeatures(heads.values.where(heads.is_head.unsqueeze(-1) > 0, 50.0), heads.is_head)
     real = heads.is_head > 0
     drawn = actor(heads).sample(torch.Generator().manual_seed(0))
     torch.testing.assert_close(actor(junk).log_prob(drawn), actor(heads).log_prob(drawn))
     for name, head in actor(heads).heads.items():
-        torch.testing.assert_close(actor(junk).heads[name].location[:, real], head.location[:, real])
-    manager = shaken(global_networks(committees, GLOBAL_DEFAULTS)[0])
+        places = real if local.actions == "full" else slice(None)
+        torch.testing.assert_close(actor(junk).heads[name].location[:, places], head.location[:, places])
+    manager = shaken(global_networks(committees, global_)[0])
     other = replace(committees, delegate=committees.delegate.where(committees.is_delegate.unsqueeze(-1) > 0, 50.0))
     drawn = manager(committees).sample(torch.Generator().manual_seed(0))
     torch.testing.assert_close(manager(other).log_prob(drawn), manager(committees).log_prob(drawn))

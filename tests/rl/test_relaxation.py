@@ -13,7 +13,7 @@ from twingap.rl.environment import make_env
 from twingap.rl.features import committee_features, head_features
 from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS
 from twingap.rl.relaxation import mixed_assignment, projected_global_utility, projected_local_utility
-from twingap.rl.teams import global_action, global_networks, local_action, local_networks
+from twingap.rl.teams import global_action, global_networks, global_shares, local_action, local_networks, local_shares
 
 CPU = torch.device("cpu")
 
@@ -39,11 +39,10 @@ def test_certain_choices_earn_what_the_environment_pays(multicast, rule):
     committees = replace(committees, delegate=committees.delegate.double())
     access = assign(action.global_.preference, truth.global_.capacity)
     served = torch.tensor((access[:, None, :] == np.arange(2)[:, None]).astype(float))
-    ours = projected_local_utility(double, twin.local, truth.local, EXACT)
+    ours = projected_local_utility(local_shares(double, twin.local.layout), twin.local, truth.local, EXACT)
     np.testing.assert_allclose(ours.numpy(), step.reward_local, rtol=1e-6, atol=1e-6)
-    ours = projected_global_utility(
-        double_global, committees, served, double_global["serve"][..., 0], twin.global_, truth.global_, EXACT
-    )
+    shares, serves = global_shares(double_global, committees), double_global["serve"][..., 0]
+    ours = projected_global_utility(shares, served, serves, twin.global_, truth.global_, EXACT)
     np.testing.assert_allclose(ours.numpy(), step.reward_global, rtol=1e-6, atol=1e-6)
     assert (step.reward_global != 0.0).any()
 
