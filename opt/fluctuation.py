@@ -23,20 +23,22 @@ def linear(decibel: Floats) -> Floats:
 
 
 def fluctuated(centre_db: Floats, deviation_db: Floats, z: Latent) -> Floats:
-    """SINR in dB, centre + deviation z; float64.
+    """SINR in dB, centre + deviation z; float64 [..., n].
 
-    centre_db [n] or as z, deviation_db [n], z [..., n] standard normals.
+    centre_db [n] or [..., n], deviation_db [n], z [..., n] standard normals; what follows the first n of z is left alone (a
+    slice would lie scattered in memory).
     """
-    size = z.shape[-1]
-    return _fluctuated(centre_db.reshape(-1, size), deviation_db, z.reshape(-1, size)).reshape(z.shape)
+    size = len(deviation_db)
+    decibel = _fluctuated(centre_db.reshape(-1, size), deviation_db, z.reshape(-1, z.shape[-1]))
+    return decibel.reshape(*z.shape[:-1], size)
 
 
 @compiled
 def _fluctuated(centre: Floats, deviation: Floats, z: Latent) -> Floats:
     """In one pass over single and double precision, which numpy would convert first."""
-    decibel = np.empty(z.shape)
+    decibel = np.empty((z.shape[0], len(deviation)))
     for row in range(z.shape[0]):
         around = centre[row if centre.shape[0] > 1 else 0]
-        for place in range(z.shape[1]):
+        for place in range(len(deviation)):
             decibel[row, place] = around[place] + deviation[place] * z[row, place]
     return decibel

@@ -5,6 +5,7 @@ Actions are shares and scores without units; ``decoding`` turns them into a Deci
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +61,9 @@ def check_action(action: Action, truth: Snapshot) -> Action:
         if array.shape != (envs, *shape):
             raise InputError(f"has shape {array.shape}; it must be {(envs, *shape)}", field=f"action.{name}")
         # One pass each: NaN makes both extremes NaN, and no comparison with NaN holds.
-        least, most = array.min(), array.max()
+        least, most = float(array.min()), float(array.max())
         low = -np.inf if signed else 0.0
-        if not (low <= least and most <= high and np.isfinite(least) and np.isfinite(most)):
+        if not (low <= least and most <= high and math.isfinite(least) and math.isfinite(most)):
             allowed = "finite" if signed else "finite and >= 0" if high == np.inf else f"in [0, {high:g}]"
             raise InputError(f"lies in [{least}, {most}]; it must be {allowed}", field=f"action.{name}")
         return array

@@ -73,11 +73,10 @@ def observe(
     """The observed state and the observed cycles [env, J] or [J]; normals [env, error_size].
 
     cycles: the heads' true ones where they are not the system's (a trace may change them from epoch to epoch)."""
-    normals_of_state = normals[..., : system.latent_size]
-    z = system.split(normals_of_state)
+    z = system.split(normals)
     sinr_db = state.sinr_db
     if error.sinr > 0.0:
-        sinr_db = fluctuated(sinr_db, DB_PER_SIGMA * error.sinr * system.is_sinr, normals_of_state)
+        sinr_db = fluctuated(sinr_db, DB_PER_SIGMA * error.sinr * system.is_sinr, normals)
     observed = replace(
         state,
         cpu_head=_relative(state.cpu_head, error.cpu, z["cpu_head"]),

@@ -64,6 +64,17 @@ def test_the_bits_are_those_of_numpys_generator():
     assert stream_state(mine) == stream_state(numpys)
 
 
+@pytest.mark.parametrize("size", [2, 10, BLOCK])
+def test_compiled_arithmetic_gives_the_bits_of_box_muller_by_numpy(size):
+    numbers, rng = np.empty(size, dtype=np.float32), seeded(5)
+    _draw(numbers, rng.bit_generator.state["state"]["state"])
+    radius, angle = np.split(numbers, 2)
+    length = np.sqrt(np.float32(-2.0) * np.log((radius + np.float32(0.5)) * np.float32(2.0**-32)))
+    angle = angle * np.float32(2.0 * np.pi * 2.0**-32)
+    expected = np.concatenate([length * np.cos(angle), length * np.sin(angle)])
+    np.testing.assert_array_equal(standard_normals((size,), seeded(5)), expected)
+
+
 def test_another_generator_is_refused():
     with pytest.raises(InputError, match=r"rng.*PCG64"):
         standard_normals((2,), np.random.default_rng(0))

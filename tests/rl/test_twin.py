@@ -61,6 +61,15 @@ def test_errors_scale_with_sigma_and_are_the_same_normals():
     np.testing.assert_allclose(large_cycles - system.cycles, 2.0 * (small_cycles - system.cycles), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sinr_as_seen_is_what_is_true_plus_its_deviation_times_its_normal(dtype):
+    system, state, normals = drawn(heads_per_ap=(1, 3))
+    normals = normals.astype(dtype)
+    seen, _ = observe(system, state, normals, TwinError(sinr=0.2))
+    error = 2.0 * system.is_sinr * normals[:, : system.latent_size].astype(np.float64)
+    np.testing.assert_array_equal(seen.sinr_db, state.sinr_db + error)
+
+
 def test_sizes_of_the_errors():
     system, state, normals = drawn(envs=4000)
     seen, cycles = observe(system, state, normals, TwinError.of(0.1))
