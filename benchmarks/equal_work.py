@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import gymnasium
 import numpy as np
 from torch import nn
 
+Rolled = TypeVar("Rolled")
 OBSERVATION, ACTIONS, HIDDEN = 30, 20, 64
 PASSES, MINIBATCHES, DISCOUNT, LAMBDA, CLIP, RATE = 10, 4, 0.99, 0.95, 0.2, 3e-4
 ENVIRONMENTS, HORIZON = 16, 32
@@ -26,6 +29,19 @@ class Clock:
 
     def __exit__(self, *_: object) -> None:
         self.seconds += time.process_time() - self.started
+
+
+def timed_turns(updates: int, roll: Callable[[], Rolled], learn: Callable[[Rolled], object]) -> tuple[float, float]:
+    """(rollout, update) CPU seconds of so many updates, after one to warm up."""
+    rolling, updating = Clock(), Clock()
+    for update in range(updates + 1):
+        if update == 1:
+            rolling.seconds = updating.seconds = 0.0
+        with rolling:
+            rolled = roll()
+        with updating:
+            learn(rolled)
+    return rolling.seconds, updating.seconds
 
 
 class Task:

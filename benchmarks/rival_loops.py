@@ -22,6 +22,7 @@ from equal_work import (
     Task,
     box,
     layers,
+    timed_turns,
 )
 from torch import nn
 
@@ -270,35 +271,37 @@ def torchrl_ppo(agents: int, updates: int) -> tuple[float, float]:
     objective = ClipPPOLoss(actor, critic, clip_epsilon=CLIP, entropy_bonus=False, loss_critic_type="l2")
     optimiser = torch.optim.Adam(objective.parameters(), lr=RATE, eps=1e-5)
     task, rows = Task(agents), ENVIRONMENTS * agents
-    rolling, updating = Clock(), Clock()
     seen = torch.from_numpy(task.reset()).reshape(rows, -1)
-    for update in range(updates + 1):
-        if update == 1:
-            rolling.seconds = updating.seconds = 0.0
+
+    @torch.no_grad()
+    def roll() -> list[TensorDict]:
+        nonlocal seen
         steps = []
-        with rolling, torch.no_grad():
-            for _ in range(ROLLOUT[agents]):
-                taken = actor(TensorDict({"observation": seen}, [rows]))
-                following, reward, over = task.step(taken["action"].numpy())
-                seen = torch.from_numpy(following).reshape(rows, -1)
-                ends = torch.full((rows, 1), over)
-                after = {
-                    "observation": seen,
-                    "reward": torch.from_numpy(reward).reshape(rows, 1),
-                    "done": ends,
-                    "terminated": ends,
-                }
-                steps.append(taken.set("next", TensorDict(after, [rows])))
-        with updating:
-            batch = torch.stack(steps, dim=1)
-            with torch.no_grad():
-                advantage(batch)
-            batch = batch.reshape(-1)
-            for _ in range(PASSES):
-                for part in torch.randperm(len(batch)).chunk(MINIBATCHES):
-                    losses = objective(batch[part])
-                    optimiser.zero_grad()
-                    (losses["loss_objective"] + losses["loss_critic"]).backward()
-                    nn.utils.clip_grad_norm_(objective.parameters(), 0.5)
-                    optimiser.step()
-    return rolling.seconds, updating.seconds
+        for _ in range(ROLLOUT[agents]):
+            taken = actor(TensorDict({"observation": seen}, [rows]))
+            following, reward, over = task.step(taken["action"].numpy())
+            seen = torch.from_numpy(following).reshape(rows, -1)
+            ends = torch.full((rows, 1), over)
+            after = {
+                "observation": seen,
+                "reward": torch.from_numpy(reward).reshape(rows, 1),
+                "done": ends,
+                "terminated": ends,
+            }
+            steps.append(taken.set("next", TensorDict(after, [rows])))
+        return steps
+
+    def learn(steps: list[TensorDict]) -> None:
+        batch = torch.stack(steps, dim=1)
+        with torch.no_grad():
+            advantage(batch)
+        batch = batch.reshape(-1)
+        for _ in range(PASSES):
+            for part in torch.randperm(len(batch)).chunk(MINIBATCHES):
+                losses = objective(batch[part])
+                optimiser.zero_grad()
+                (losses["loss_objective"] + losses["loss_critic"]).backward()
+                nn.utils.clip_grad_norm_(objective.parameters(), 0.5)
+                optimiser.step()
+
+    return timed_turns(updates, roll, learn)

@@ -45,6 +45,7 @@ from equal_work import (
     Clock,
     Task,
     layers,
+    timed_turns,
 )
 from rival_loops import skrl_mappo, skrl_ppo, stable_baselines, torchrl_ppo
 from torch import Tensor, nn
@@ -112,22 +113,23 @@ def twingap(agents: int, updates: int) -> tuple[float, float]:
     generator = torch.Generator().manual_seed(0)
     task = Task(agents)
     seen = Vectors(torch.from_numpy(task.reset()))
-    rolling, updating = Clock(), Clock()
-    for update in range(updates + 1):
-        if update == 1:
-            rolling.seconds = updating.seconds = 0.0
+
+    def roll() -> tuple[list[np.ndarray], list[np.ndarray]]:
+        nonlocal seen
         rewards, ends = [], []
-        with rolling:
-            for _ in range(rollout):
-                action = learner.sample(seen, generator)["move"].numpy()
-                following, reward, over = task.step(action)
-                rewards.append(reward)
-                ends.append(np.full(ENVIRONMENTS, over))
-                seen = Vectors(torch.from_numpy(following))
-        with updating:
-            batch = learner.batch(np.stack(rewards).astype(np.float64), np.stack(ends), seen)
-            learner.update(batch, generator)
-    return rolling.seconds, updating.seconds
+        for _ in range(rollout):
+            action = learner.sample(seen, generator)["move"].numpy()
+            following, reward, over = task.step(action)
+            rewards.append(reward)
+            ends.append(np.full(ENVIRONMENTS, over))
+            seen = Vectors(torch.from_numpy(following))
+        return rewards, ends
+
+    def learn(rolled: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+        rewards, ends = rolled
+        learner.update(learner.batch(np.stack(rewards).astype(np.float64), np.stack(ends), seen), generator)
+
+    return timed_turns(updates, roll, learn)
 
 
 LIBRARIES = {

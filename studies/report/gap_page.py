@@ -122,6 +122,14 @@ METHODS = (
     "and an evaluation that exceeds a bound stops the cell and saves the epoch for replay."
 )
 
+# Who was measured, by which rules and at which twin error.
+MEASURED = (
+    Column("policy", "policy", label),
+    Column("decoding", "decoding"),
+    Column("over_capacity", "CPU above capacity"),
+    Column("sigma", "σ", lambda sigma: f"{sigma:g}"),
+)
+
 
 def _under(rules: Rules, place: int, section: Section) -> Section:
     """The section of one of several rules: says which, and its pictures have names of their own."""
@@ -148,10 +156,7 @@ def _training(runs: pd.DataFrame) -> list[Section]:
     if not len(runs):
         return []
     columns = [
-        Column("policy", "policy", label),
-        Column("decoding", "decoding"),
-        Column("over_capacity", "CPU above capacity"),
-        Column("sigma", "σ", lambda sigma: f"{sigma:g}"),
+        *MEASURED,
         Column("seed", "seed"),
         Column("planned", "updates planned"),
         Column("updates", "updates done"),
@@ -232,10 +237,7 @@ def _pictures(content: GapContent) -> list[Picture]:
 
 def _details(table: pd.DataFrame) -> Table:
     columns = [
-        Column("policy", "policy", label),
-        Column("decoding", "decoding"),
-        Column("over_capacity", "CPU above capacity"),
-        Column("sigma", "σ", lambda sigma: f"{sigma:g}"),
+        *MEASURED,
         Column("part", "part"),
         Column("utility", "utility", fixed(2)),
         Column("bound", "bound", fixed(2)),

@@ -25,10 +25,7 @@ def history(found: Tuning) -> Figure:
     panel.step([row.slot for row in complete], np.minimum.accumulate(gaps), where="post", color=COLOURS[5], label="best so far")
     if complete and complete[0].slot == 0:
         panel.axhline(gaps[0], color="black", linestyle="--", linewidth=1.0, label="defaults (trial 0)")
-    _percent_axis(panel)
-    panel.set_xlabel("trial")
-    panel.set_ylabel("gap to the certified bound [%]")
-    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _gaps_against(panel, "trial")
     return figure
 
 
@@ -48,10 +45,7 @@ def curves(found: Tuning) -> Figure:
             colour, width, order = COLOURS[5], 2.2, 3
         name = {2: "defaults (trial 0)", 3: "best"}.get(order)
         panel.plot(x, 100.0 * np.array(row.gaps), color=colour, linewidth=width, zorder=order, marker=".", label=name)
-    _percent_axis(panel)
-    panel.set_xlabel("updates")
-    panel.set_ylabel("gap to the certified bound [%]")
-    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _gaps_against(panel, "updates")
     return figure
 
 
@@ -66,8 +60,11 @@ def importances(found: Tuning) -> Figure:
     return figure
 
 
-def _percent_axis(panel: Axes) -> None:
-    """Logarithmic, with plain numbers."""
+def _gaps_against(panel: Axes, over: str) -> None:
+    """Axes of gaps: logarithmic, with plain numbers; the legend beside them."""
+    panel.set_xlabel(over)
+    panel.set_ylabel("gap to the certified bound [%]")
+    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     panel.set_yscale("log")
     plain = FuncFormatter(lambda value, _: f"{value:g}")
     panel.yaxis.set_major_formatter(plain)
