@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..opt.errors import InputError
+from ..opt.targets import imported, registered_targets
 
 if TYPE_CHECKING:
     from ..rl.environment import Environment
@@ -36,10 +35,7 @@ BASELINES: dict[str, str] = {
 
 def registered_baselines() -> dict[str, str]:
     """Our baselines and those that other packages register under the entry point group ``twingap.baselines``."""
-    found = dict(BASELINES)
-    for point in entry_points(group=GROUP):
-        found.setdefault(point.name, point.value)
-    return found
+    return registered_targets(BASELINES, GROUP)
 
 
 def find_baseline(name: str) -> Callable[[Environment, np.random.Generator], Policy]:
@@ -47,8 +43,7 @@ def find_baseline(name: str) -> Callable[[Environment, np.random.Generator], Pol
     known = registered_baselines()
     if name not in known:
         raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="baseline")
-    module, _, function = known[name].partition(":")
-    return getattr(importlib.import_module(module), function)
+    return imported(known[name])
 
 
 def make_baseline(name: str, environment: Environment, rng: np.random.Generator) -> Policy:

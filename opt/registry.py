@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 import numpy as np
 
 from .errors import InputError
 from .result import Answer, Budget
 from .snapshot import Snapshot
+from .targets import imported
 
 Solver = Callable[[Snapshot, Budget, np.random.Generator], Answer]
 GROUP = "twingap.solvers"
@@ -133,16 +132,11 @@ def find_solver(name: str) -> Solver:
     entry = _find(name)
     if entry.missing:
         raise InputError(f"{name!r} needs {', '.join(entry.missing)}; install it first", field="solver")
-    return _imported(entry.target)
+    return imported(entry.target)
 
 
 def prepare_solver(name: str, snapshot: Snapshot) -> None:
     """Whatever the solver of that name wants done before its clock starts."""
     entry = _find(name)
     if entry.prepare:
-        _imported(entry.prepare)(snapshot)
-
-
-def _imported(target: str) -> Any:
-    module, _, function = target.partition(":")
-    return getattr(importlib.import_module(module), function)
+        imported(entry.prepare)(snapshot)

@@ -6,13 +6,12 @@ of them through the protocols below, and never asks which one it is.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 from ..opt.errors import InputError
+from ..opt.targets import imported, registered_targets
 from .decoding import Rules
 from .environment import Environment, EnvironmentState
 from .policy import Policy
@@ -146,10 +145,7 @@ class LearnerEntry:
 
 def registered_learners() -> dict[str, str]:
     """Our learners and those that other packages register under the entry point group ``twingap.learners``."""
-    found = dict(LEARNERS)
-    for point in entry_points(group=GROUP):
-        found.setdefault(point.name, point.value)
-    return found
+    return registered_targets(LEARNERS, GROUP)
 
 
 def find_learner(name: str) -> LearnerEntry:
@@ -157,8 +153,7 @@ def find_learner(name: str) -> LearnerEntry:
     known = registered_learners()
     if name not in known:
         raise InputError(f"is {name!r}; it must be one of {', '.join(known)}", field="learner")
-    module, _, attribute = known[name].partition(":")
-    return cast(LearnerEntry, getattr(importlib.import_module(module), attribute))
+    return cast(LearnerEntry, imported(known[name]))
 
 
 def make_trainer(name: str, env: Environment, seed: int, settings: Mapping[str, Any]) -> Trainer:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib.metadata import entry_points
 from typing import Any
 
 from ..opt.errors import InputError
+from ..opt.targets import imported, registered_targets
 from .study import Study
 
 GROUP = "twingap.studies"
@@ -21,10 +20,7 @@ STUDIES: dict[str, str] = {
 
 def registered_studies() -> dict[str, str]:
     """Our studies and those that other packages register under the entry point group ``twingap.studies``."""
-    found = dict(STUDIES)
-    for point in entry_points(group=GROUP):
-        found.setdefault(point.name, point.value)
-    return found
+    return registered_targets(STUDIES, GROUP)
 
 
 def find_study(name: str) -> Study[Any, Any]:
@@ -33,9 +29,8 @@ def find_study(name: str) -> Study[Any, Any]:
     if name not in known and ":" not in name:
         problem = f"is {name!r}; it must be one of {', '.join(sorted(known))}, or module:study of your own"
         raise InputError(problem, field="study")
-    module, _, attribute = known.get(name, name).partition(":")
     try:
-        study = getattr(importlib.import_module(module), attribute)
+        study = imported(known.get(name, name))
     except (ImportError, ValueError, AttributeError) as error:
         if name in known:
             raise

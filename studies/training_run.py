@@ -54,15 +54,7 @@ def run_to_its_end(
 
 def training_environment(epochs: FrozenEpochs, sigma: float, num_envs: int, rules: Rules = PROJECTED) -> Environment:
     """Where the seed's policy is trained: its system at this twin error, on epochs of another stream than the frozen ones."""
-    return Environment(
-        epochs.scenario,
-        sigma=sigma,
-        seed=epochs.seed,
-        num_envs=num_envs,
-        decoding=rules.decoding,
-        over_capacity=rules.over_capacity,
-        system_seed=epochs.seed,
-    )
+    return epochs.environment(sigma, rules).training(epochs.seed, num_envs)
 
 
 def train_learner(
