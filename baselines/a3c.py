@@ -5,8 +5,8 @@ Every worker has an environment and a copy of the networks. It rolls out, comput
     - mean of log pi(a|s) A - sum of coefficient x entropy + (V - return)^2,      A by ``advantages.gae``,
 
 on its copy, pushes the gradient through Adam or RMSProp into the shared parameters (whose moments are shared, too) and pulls
-them. Other
-workers have pushed meanwhile, so gradients are stale by up to one push of each: the asynchrony that gives the method its name.
+them. Other workers have pushed meanwhile, so gradients are stale by up to one push of each: the asynchrony that gives the
+method its name.
 There is no clip (28): nothing holds the policy near the one that drew the data.
 """
 
@@ -69,8 +69,8 @@ class Networks:
 
 
 class SharedTeam:
-    """What all workers read and write of one team: weights as one vector (the actor's first), Adam's moments, step count, and
-    the running statistics of returns. All tensors lie in shared memory once ``share`` was called."""
+    """What all workers read and write of one team: weights as one vector (the actor's first), the optimiser's moments, step
+    count, and the running statistics of returns. All tensors lie in shared memory once ``share`` was called."""
 
     def __init__(self, networks: Networks, numbers: A3cNumbers) -> None:
         self.numbers = numbers
@@ -87,7 +87,9 @@ class SharedTeam:
 
     @torch.no_grad()
     def push(self, gradient: Tensor, returns: Tensor, progress: float) -> None:
-        """One step of the optimiser on the shared weights; counts the returns."""
+        """One step of the optimiser on the shared weights, at the rates of this point of the run; counts the returns.
+
+        gradient: one vector in the order of the weights; returns: any shape, in the reward's unit; progress in [0, 1)."""
         numbers = self.numbers
         decay = 1.0 - progress * (1.0 - numbers.final_learning_rate)
         self.pushes += 1
@@ -123,7 +125,7 @@ class SharedTeam:
 
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from ``tensors()``, in place: workers see it."""
+        """Go on from ``tensors()``, in place: workers see it. RuntimeError or KeyError when they do not fit."""
         for name, tensor in self.tensors().items():
             tensor.copy_(tensors[name])
 

@@ -83,7 +83,7 @@ def with_team(own: Tensor) -> Tensor:
 
 
 def offsets(level: Tensor, levels: int, reach: float) -> Tensor:
-    """Level 0 .. levels - 1 to evenly spaced offsets from -reach to reach."""
+    """Level 0 .. levels - 1 to evenly spaced offsets from -reach to reach: logarithms of shares or logits; same shape."""
     return reach * (2.0 * level / (levels - 1) - 1.0)
 
 

@@ -38,7 +38,8 @@ HELD_SEED = 3_000_017
 
 
 class HeldEnvironment(Environment):
-    """An environment that takes the decisions ``hold`` (a name in HOLDS) itself; the other parameters are Environment's."""
+    """An environment that takes the decisions ``hold`` itself; the other parameters are Environment's. InputError for a name
+    that is not in HOLDS."""
 
     def __init__(self, scenario: Scenario | str, hold: str, **others: Any) -> None:
         if hold not in HOLDS:

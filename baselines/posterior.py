@@ -192,6 +192,7 @@ def _with_needs(sinr: Floats, need: Floats, is_link: np.ndarray) -> Floats:
 
 
 def make(environment: Environment, rng: np.random.Generator) -> Posterior:
-    """For the environment's system and twin error; nothing is random."""
+    """For the environment's system and twin error; nothing is random. InputError where the means are not known (epochs of a
+    user's own without a system)."""
     del rng
     return Posterior(environment.system, environment.twin_error)

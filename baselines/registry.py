@@ -47,5 +47,6 @@ def find_baseline(name: str) -> Callable[[Environment, np.random.Generator], Pol
 
 
 def make_baseline(name: str, environment: Environment, rng: np.random.Generator) -> Policy:
-    """The policy registered under ``name``, for this environment."""
+    """The policy registered under ``name``, for this environment; ``rng`` is its only source of chance. InputError for an
+    unknown name, and where the baseline cannot do with this environment (a trace whose means are unknown, say)."""
     return find_baseline(name)(environment, rng)

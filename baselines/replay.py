@@ -64,7 +64,7 @@ class Replay:
         self.place = (self.place + 1) % self.capacity
 
     def sample(self, steps: int, generator: Generator) -> Experience:
-        """This many steps, drawn with replacement."""
+        """This many of the stored steps, drawn with replacement, joined: rows = steps x environments."""
         drawn = torch.randint(len(self.steps), (steps,), generator=generator)
         return Experience.join([self.steps[int(each)] for each in drawn])
 

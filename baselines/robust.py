@@ -135,7 +135,8 @@ def _moved(margins: Margins, name: str, by: float) -> Margins:
 
 
 def make(environment: Environment, rng: np.random.Generator) -> Robust:
-    """Fitted on training epochs from ``rng`` in the environment's system, at its twin error and by its rules."""
+    """Fitted on training epochs from ``rng`` in the environment's system, at its twin error and by its rules. InputError for a
+    trace under twin error, which has no other epochs to fit on; without error there is nothing to fit."""
     if environment.twin_error.is_zero:
         return Robust()
     return fit(environment.training(int(rng.integers(2**31)), EPOCHS))

@@ -23,7 +23,8 @@ class Static:
 
 
 def make(environment: Environment, rng: np.random.Generator) -> Static:
-    """Solves the system's mean state (every quantity at its mean); nothing is random."""
+    """Solves the system's mean state (every quantity at its mean); nothing is random. InputError where the means are not known
+    (epochs of a user's own without a system)."""
     del rng
     decision = planned(environment.system.snapshot(environment.system.mean_state(), "mean-state")).decision
     assert decision is not None

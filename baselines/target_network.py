@@ -8,7 +8,7 @@ from torch import nn
 
 @torch.no_grad()
 def follow(target: nn.Module, source: nn.Module, rate: float) -> None:
-    """target <- (1 - rate) target + rate source, weights and buffers alike; rate 1 copies."""
+    """target <- (1 - rate) target + rate source (Lillicrap et al., 2016), weights and buffers alike; rate 1 copies."""
     for name, value in source.state_dict().items():
         kept = target.state_dict()[name]
         if rate >= 1.0 or not kept.is_floating_point():

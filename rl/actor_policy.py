@@ -28,8 +28,9 @@ EXACT = TwinError()
 
 
 class ActorPolicy:
-    """Acts on any observation of any size: networks are shared by heads, delegates and agents. error: of the twin that it was
-    trained under, which says how far to trust a reading (``belief``); without it readings are taken as they are."""
+    """Acts on observations of any size where networks are shared by heads, delegates and agents; networks per agent
+    (``own_networks``) act on systems of their own sizes only. error: of the twin that it was trained under, which says how far
+    to trust a reading (``belief``); without it readings are taken as they are."""
 
     def __init__(self, local: AnyLocalActor, global_: AnyGlobalActor, device: torch.device, error: TwinError = EXACT) -> None:
         self.local, self.global_, self.error, self.device = local, global_, error, device
@@ -37,7 +38,8 @@ class ActorPolicy:
     @one_thread()
     @torch.no_grad()
     def act(self, observation: Observation, deterministic: bool = True, generator: Generator | None = None) -> Action:
-        """Both teams' actions; a draw instead of the best answer when not deterministic (with this generator)."""
+        """Both teams' actions [env, ...]; a draw instead of the best answer when not deterministic, which needs a generator.
+        InputError without one, and for sizes that networks per agent were not made for."""
         twin, seen = observation.twin, believed(observation, self.error)
         heads = head_features(seen.local, self.device, twin.local)
         committees = committee_features(seen.global_, self.device, twin.global_)

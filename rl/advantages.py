@@ -10,7 +10,7 @@ from ..opt.arrays import Booleans, Floats
 def gae(
     rewards: Floats, values: Floats, last_values: Floats, terminated: Booleans, discount: float, gae_lambda: float
 ) -> Floats:
-    """Advantages [step, env, agent] of the actions taken.
+    """Advantages [step, env, agent] of the actions taken, in the reward's unit (Schulman et al., 2016).
 
     delta_t = r_t + discount * chi_{t+1} - chi_t (31), A_t = sum over l of (discount * lambda)^l delta_{t+l}. The paper prints
     lambda = 1 (30) and, like (26), leaves out the powers of the discount (remark R12); they are here.

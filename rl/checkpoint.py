@@ -29,7 +29,7 @@ LATENT = "environment.latent"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a file holds: the run's state, and ``about`` (learner, settings, seed, environment, versions)."""
+    """What a file holds: the run's state, and ``about`` (learner, settings, seed, environment, versions, notes)."""
 
     state: TrainerState
     about: dict[str, Any]
@@ -41,13 +41,14 @@ class Checkpoint:
 
     @property
     def settings(self) -> LearnerSettings:
-        """Of the run."""
+        """Of the run. InputError when they are not what the learner takes."""
         return self.entry.settings.from_json(self.about["settings"])
 
 
 def save_checkpoint(trainer: Trainer, path: str | Path, notes: Mapping[str, Any] | None = None) -> None:
     """Write the whole run to ``path``, atomically. notes: plain data of whoever looks after the run, kept in
-    ``Checkpoint.about["notes"]``; the run itself does not depend on them."""
+    ``Checkpoint.about["notes"]``; the run itself does not depend on them. InputError when the path cannot be
+    written."""
     state = trainer.state()
     env = state.environment
     about = {
@@ -140,7 +141,8 @@ def resume(path: str | Path, env: Environment) -> Trainer:
 
 
 def load_policy(path: str | Path) -> Policy:
-    """The scheduler of a checkpoint, on the CPU, without its run."""
+    """The scheduler of a checkpoint, on the CPU, without its run. InputError when the file is no checkpoint, its learner is not
+    registered here, or its tensors do not fit its settings."""
     checkpoint = load_checkpoint(path)
     try:
         return checkpoint.entry.policy(checkpoint.settings, checkpoint.state)

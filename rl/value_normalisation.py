@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 
 class ValueNormaliser(nn.Module):
-    """Exponentially weighted mean and second moment of returns, per agent kind (one pair for a whole team).
+    """Exponentially weighted mean and second moment of returns R, per agent kind (one pair for a whole team), as in MAPPO's
+    reference implementation (Yu et al., 2022): after n batches mean = sum_i decay^(n-i) mean(R_i) / sum_i decay^(n-i), the
+    second moment likewise.
 
     ``update`` counts a batch; ``normalise`` maps returns to the critic's scale; ``denormalise`` maps the critic's output
     back to the reward's unit, which must happen before ``gae``. The three statistics are buffers and travel with the
@@ -26,7 +28,7 @@ class ValueNormaliser(nn.Module):
 
     @torch.no_grad()
     def update(self, returns: Tensor) -> None:
-        """Count a batch of returns (any shape)."""
+        """Count a batch of returns (any shape, in the reward's unit)."""
         returns = returns.double()
         self.mean.lerp_(returns.mean(), 1.0 - self.decay)
         self.square.lerp_(returns.square().mean(), 1.0 - self.decay)
