@@ -40,9 +40,9 @@ def phase_times(part: GlobalPart, decision: GlobalDecision) -> Floats:
     request = np.where(served(part, decision), access, 0.0).max(axis=-1)
     if part.multicast == "group":
         assert decision.multicast is not None
-        weakest = np.where(layout.is_delegate, weakest_link(part.sinr_peer, layout.is_link), 1.0)
+        weakest = layout.padded(weakest_link(part.sinr_peer, layout.is_link), 1.0)
         rate = decision.multicast * hz
-        to_all = np.where(layout.is_delegate, seconds(bits[..., None], rate * spectral_efficiency(weakest)), 0.0)
+        to_all = layout.padded(seconds(bits[..., None], rate * spectral_efficiency(weakest)), 0.0)
         to_manager = seconds(bits[..., None], rate * spectral_efficiency(part.sinr_peer[..., 0]))
     else:
         assert decision.peer is not None
@@ -56,7 +56,7 @@ def phase_times(part: GlobalPart, decision: GlobalDecision) -> Floats:
             to_all[..., 0],
             prepare,
             np.maximum(to_all[..., 0], prepare),
-            np.where(layout.is_delegate, to_manager, 0.0)[..., 1:].max(axis=-1),
+            layout.padded(to_manager, 0.0)[..., 1:].max(axis=-1),
         ],
         axis=-1,
     )
@@ -64,14 +64,14 @@ def phase_times(part: GlobalPart, decision: GlobalDecision) -> Floats:
 
 def verification_time(part: GlobalPart, cpu_hz: Floats) -> Floats:
     """T_veri = max over all delegates, manager included, of cycles_v / f_v [s], (12) with R9; [..., I]."""
-    return np.where(part.layout.is_delegate, seconds(part.cycles, cpu_hz), 0.0).max(axis=-1)
+    return part.layout.padded(seconds(part.cycles, cpu_hz), 0.0).max(axis=-1)
 
 
 def committee_spectrum(part: GlobalPart, decision: GlobalDecision) -> Floats:
     """W_v of every delegate [subchannels]; the manager's includes the request shares of the APs it serves; [..., I, V]."""
     if part.multicast == "group":
         assert decision.multicast is not None
-        own = np.where(part.layout.is_delegate, decision.multicast, 0.0)
+        own = part.layout.padded(decision.multicast, 0.0)
     else:
         assert decision.peer is not None
         own = np.where(part.layout.is_link, decision.peer, 0.0).sum(axis=-1)
@@ -116,7 +116,7 @@ class GlobalEvaluation:
     def violations(self) -> dict[str, Floats]:
         """How far from holding C3, C4 (APs too many), C5, C6, nonnegative and, if asked, whole are; each [...]."""
         part, decision = self.part, self.decision
-        cpu = np.where(part.layout.is_delegate, decision.cpu_hz, 0.0)
+        cpu = part.layout.padded(decision.cpu_hz, 0.0)
         shares = decision.multicast if part.multicast == "group" else decision.peer
         assert shares is not None
         known = (decision.access >= 0) & (decision.access < part.block_bits.shape[-1])
@@ -151,7 +151,7 @@ def evaluate_global(part: GlobalPart, decision: GlobalDecision) -> GlobalEvaluat
     count = served(part, decision).sum(axis=-1).astype(np.float64)
     by_delegate = committee_spectrum(part, decision)
     spectrum = by_delegate.sum(axis=-1)
-    cpu = np.where(part.layout.is_delegate, decision.cpu_hz, 0.0)
+    cpu = part.layout.padded(decision.cpu_hz, 0.0)
     return GlobalEvaluation(
         part=part,
         decision=decision,

@@ -94,6 +94,15 @@ class CommitteeLayout:
         link = real[:, :, None] & real[:, None, :] & (place[:, None] != place[None, :])
         return cls(integers(delegates), booleans(real), booleans(link))
 
+    @cached_property
+    def is_full(self) -> bool:
+        """True when every committee has V delegates: there is no padding."""
+        return bool(self.is_delegate.all())
+
+    def padded(self, values: Floats, padding: float) -> Floats:
+        """Values [..., I, V] of the delegates and ``padding`` elsewhere; the values themselves where there is no elsewhere."""
+        return values if self.is_full else np.where(self.is_delegate, values, padding)
+
 
 @dataclass(frozen=True, eq=False)
 class LocalPart:

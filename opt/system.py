@@ -191,8 +191,7 @@ class System:
             cpu_head=_cpu(self.mean_cpu_head, z["cpu_head"], numbers.cpu_fluctuation, numbers.head_cpu_hz),
             block_bits=_block_bits(z["block_bits"], numbers.block_bytes),
             capacity=np.minimum(low + np.floor((high - low + 1) * _uniform(z["capacity"])), high).astype(np.int64),
-            cpu_delegate=np.where(
-                self.committees.is_delegate,
+            cpu_delegate=self.committees.padded(
                 _cpu(self.mean_cpu_delegate, z["cpu_delegate"], numbers.cpu_fluctuation, numbers.delegate_cpu_hz),
                 1.0,
             ),

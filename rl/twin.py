@@ -82,7 +82,7 @@ def observe(
         cpu_head=_relative(state.cpu_head, error.cpu, z["cpu_head"]),
         block_bits=_relative(state.block_bits, error.block, z["block_bits"]),
         capacity=_capacity(state.capacity, error.capacity, z["capacity"], len(system.heads.heads)),
-        cpu_delegate=np.where(system.committees.is_delegate, _relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
+        cpu_delegate=system.committees.padded(_relative(state.cpu_delegate, error.cpu, z["cpu_delegate"]), 1.0),
         sinr_db=sinr_db,
     )
     return observed, _relative(system.cycles if cycles is None else cycles, error.data, normals[..., system.latent_size :])

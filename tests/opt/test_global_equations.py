@@ -8,6 +8,7 @@ import pytest
 
 from twingap.opt.decision import GlobalDecision
 from twingap.opt.global_equations import evaluate_global
+from twingap.opt.snapshot import CommitteeLayout
 
 ACCESS = np.array([0, 1, 0])
 REQUEST = np.array([3.0, 1.0, 1.0])
@@ -106,6 +107,13 @@ def test_padding_changes_nothing(by_hand):
     got = evaluate_global(by_hand().global_, noisy)
     assert got.utility == clean.utility
     assert got.violation == 0.0
+
+
+def test_numbers_in_the_padding_are_replaced_and_without_padding_none_is():
+    values = np.arange(12.0).reshape(2, 2, 3)
+    uneven, even = CommitteeLayout.of(np.array([2, 3])), CommitteeLayout.of(np.array([3, 3]))
+    np.testing.assert_array_equal(uneven.padded(values, -1.0), [[[0, 1, -1], [3, 4, 5]], [[6, 7, -1], [9, 10, 11]]])
+    assert even.padded(values, -1.0) is values
 
 
 def test_batches_broadcast(by_hand):
