@@ -2,7 +2,7 @@
 
     python benchmarks/learners.py gradient --minutes 2
     python benchmarks/learners.py mappo --minutes 2 --minutes 6 --sigma 0.2 --against certainty_equivalent
-    python benchmarks/learners.py gradient --minutes 2 --transfer plant
+    python benchmarks/learners.py gradient --minutes 2 --judge paper plant
 
 A budget is CPU time of this process with one thread (busy neighbours do not count), the environment's steps included,
 evaluation not. Every budget is a run of its own, since schedules follow the run's length; how many updates fit is measured on
@@ -12,6 +12,7 @@ the spot. Scenario: the system, its frozen evaluation epochs and their bounds. S
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from twingap.studies.scoring import score
 
 PARTS = ("local", "global", "sum")
 EPISODES, LENGTH = 20, 10
+# Gaps by scenario, seed and part.
+Gaps = list[list[dict[str, np.ndarray]]]
 # Updates that warm up and time a learner before its run is planned.
 PROBE = 6
 
@@ -85,7 +88,7 @@ def summary(by_scenario: list[list[np.ndarray]]) -> str:
     return f"{100 * float(mean):6.2f} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
-def row(label: str, updates: str, seconds: str, gaps: list[list[dict[str, np.ndarray]]]) -> None:
+def row(label: str, updates: str, seconds: str, gaps: Gaps) -> None:
     columns = [summary([[seed[part] for seed in scenario] for scenario in gaps]) for part in PARTS]
     print(f"{label:34s}{updates:>8s}{seconds:>8s}" + "".join(f"{column:>24s}" for column in columns), flush=True)
 
@@ -97,7 +100,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, action="append", help="instead of minutes: lengths of the runs")
     parser.add_argument("--sigma", type=float, default=0.0)
     parser.add_argument("--preset", default="paper")
-    parser.add_argument("--transfer", help="evaluate on this preset, without retraining")
+    parser.add_argument("--judge", nargs="+", help="presets to evaluate on, without retraining; default: the one trained on")
     parser.add_argument("--scenarios", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--num-envs", type=int)
@@ -107,28 +110,27 @@ def main() -> None:
     settings = yaml.safe_load(options.settings)
     options.num_envs = options.num_envs or find_learner(options.learner).num_envs
 
-    judges = [judge(options.transfer or options.preset, scenario) for scenario in options.scenarios]
-    shown = options.transfer or options.preset
-    print(f"trained on {options.preset}, judged on {shown}: {EPISODES} episodes of {LENGTH} epochs per scenario")
+    shown = options.judge or [options.preset]
+    judges = {name: [judge(name, scenario) for scenario in options.scenarios] for name in shown}
+    print(f"trained on {options.preset}, judged on {', '.join(shown)}: {EPISODES} episodes of {LENGTH} epochs per scenario")
     print(f"scenarios {options.scenarios}, seeds {options.seeds}, sigma {options.sigma:g}, settings {json.dumps(settings)}")
     print(f"{'gap to the certified bound, %':34s}{'updates':>8s}{'CPU s':>8s}" + "".join(f"{part:>24s}" for part in PARTS))
 
-    rivals: dict[str, list[list[dict[str, np.ndarray]]]] = {}
-    for name in options.against:
-        rivals[name] = []
-        for each in judges:
+    rivals: dict[tuple[str, str], Gaps] = {}
+    for where, name in itertools.product(shown, options.against):
+        rivals[where, name] = []
+        for each in judges[where]:
             policy = make_baseline(name, each.epochs.environment(options.sigma), np.random.default_rng(0))
-            rivals[name].append([each.gaps(policy, options.sigma, name)] * len(options.seeds))
-        row(name, "", "", rivals[name])
+            rivals[where, name].append([each.gaps(policy, options.sigma, name)] * len(options.seeds))
+        row(f"{name} on {where}", "", "", rivals[where, name])
 
     runs = options.updates or [None] * len(options.minutes or [])
     pace = None if options.updates else seconds_per_update(options, settings)
     for length, minutes in zip(runs, options.minutes or [None] * len(runs), strict=True):
         updates = length if length is not None else max(1, round(60.0 * minutes / pace))
-        gaps: list[list[dict[str, np.ndarray]]] = []
+        gaps: dict[str, Gaps] = {where: [[] for _ in options.scenarios] for where in shown}
         spent: list[float] = []
-        for scenario, each in zip(options.scenarios, judges, strict=True):
-            gaps.append([])
+        for place, scenario in enumerate(options.scenarios):
             for seed in options.seeds:
                 env = training_environment(options.preset, scenario, seed, options.sigma, options.num_envs)
                 started = time.process_time()
@@ -136,16 +138,20 @@ def main() -> None:
                 while not trainer.finished:
                     trainer.update()
                 spent.append(time.process_time() - started)
-                gaps[-1].append(each.gaps(trainer.policy, options.sigma, options.learner))
-                found = "  ".join(f"{part} {100 * float(interquartile_mean(gaps[-1][-1][part])):.2f}" for part in PARTS)
-                print(f"  scenario {scenario}, seed {seed}: {found}  ({spent[-1]:.0f} s)", flush=True)
-        row(options.learner, str(updates), f"{np.median(spent):.0f}", gaps)
-        for name, theirs in rivals.items():
-            differences = [
-                [{part: mine[part] - yours[part] for part in PARTS} for mine, yours in zip(ours, them, strict=True)]
-                for ours, them in zip(gaps, theirs, strict=True)
-            ]
-            row(f"  minus {name}, paired", "", "", differences)
+                print(f"  scenario {scenario}, seed {seed} ({spent[-1]:.0f} s)")
+                for where in shown:
+                    gaps[where][place].append(judges[where][place].gaps(trainer.policy, options.sigma, options.learner))
+                    of = gaps[where][place][-1]
+                    found = "  ".join(f"{part} {100 * float(interquartile_mean(of[part])):.2f}" for part in PARTS)
+                    print(f"    on {where}: {found}", flush=True)
+        for where in shown:
+            row(f"{options.learner} on {where}", str(updates), f"{np.median(spent):.0f}", gaps[where])
+            for name in options.against:
+                differences = [
+                    [{part: mine[part] - yours[part] for part in PARTS} for mine, yours in zip(ours, them, strict=True)]
+                    for ours, them in zip(gaps[where], rivals[where, name], strict=True)
+                ]
+                row(f"  minus {name}, paired", "", "", differences)
 
 
 if __name__ == "__main__":

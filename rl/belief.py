@@ -18,6 +18,7 @@ import numpy as np
 from ..opt.arrays import Floats
 from ..opt.snapshot import Snapshot
 from ..opt.system import BITS_PER_BYTE, with_state
+from .clones import cloned
 from .observation import Observation
 from .twin import DB_PER_SIGMA, TwinError
 
@@ -63,4 +64,6 @@ def believed(observation: Observation, error: TwinError) -> Snapshot:
         cpu_head=cpu(seen.cpu_head, system.mean_cpu_head, numbers.head_cpu_hz),
         cpu_delegate=cpu(seen.cpu_delegate, system.mean_cpu_delegate, numbers.delegate_cpu_hz),
     )
-    return with_state(observation.twin, state, same_sinr=noise == 0.0)
+    if noise == 0.0:
+        return with_state(observation.twin, state, same_sinr=True)
+    return cloned(with_state(observation.twin, state), observation.clones)

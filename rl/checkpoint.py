@@ -23,7 +23,7 @@ from .environment import Environment, EnvironmentState
 from .learners import LearnerEntry, LearnerSettings, Trainer, TrainerState, find_learner
 from .policy import Policy
 
-FORMAT, VERSION = "twingap.checkpoint", 2
+FORMAT, VERSION = "twingap.checkpoint", 3
 LATENT = "environment.latent"
 
 

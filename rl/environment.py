@@ -6,6 +6,7 @@ a decision (``decoding`` or ``execution``), and the equations of ``opt`` say wha
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import State, System, draw_system, with_state
 from .actions import Action, check_action
+from .clones import cloned
 from .decoding import Decoded, Decoding, OverCapacity, Rules, decode
 from .dynamics import first_epoch, next_epoch
 from .execution import execute
@@ -112,6 +114,7 @@ class Environment:
         label = scenario if isinstance(scenario, str) else "scenario"
         self._system = self._make_system(f"{label}-{system_seed}")
         self.encoding = Encoding(self._system)
+        self.clones: Floats | None = None
         keep_freed_memory()
         self._start_streams(seed)
         self._started = False
@@ -134,6 +137,15 @@ class Environment:
             "over_capacity": self.rules.over_capacity,
             "system_seed": self.system_seed,
         }
+
+    def with_clones(self, factors: Floats) -> Environment:
+        """A copy in which each AP stands for ``factors`` [env] identical ones (``clones``), to train on; it draws from the same
+        streams. Itself when all are 1."""
+        if (factors == 1.0).all():
+            return self
+        larger = copy.copy(self)
+        larger.clones = factors
+        return larger
 
     def _make_system(self, name: str) -> System:
         return draw_system(self.scenario, np.random.default_rng(self.system_seed), name)
@@ -220,14 +232,16 @@ class Environment:
     def _look(self) -> Observation:
         """The twin's view of the current epoch; draws this epoch's errors."""
         self._error_state = stream_state(self._error_rng)
-        state, self._truth = self._true_epoch()
+        state, truth = self._true_epoch()
+        self._truth = cloned(truth, self.clones)
         if self.twin_error.is_zero:
             self._twin = self._truth
-            return Observation(self._twin, state, self.encoding)
+            return Observation(self._twin, state, self.encoding, self.clones)
         normals = standard_normals((self.num_envs, error_size(self._system)), self._error_rng)
-        seen, cycles = observe(self._system, state, normals, self.twin_error, self._truth.local.cycles)
-        self._twin = with_state(self._truth, seen, cycles, same_sinr=self.twin_error.sinr == 0.0)
-        return Observation(self._twin, seen, self.encoding)
+        seen, cycles = observe(self._system, state, normals, self.twin_error, truth.local.cycles)
+        twin = with_state(truth, seen, cycles, same_sinr=self.twin_error.sinr == 0.0)
+        self._twin = cloned(twin, self.clones)
+        return Observation(self._twin, seen, self.encoding, self.clones)
 
     def _decode(self, answer: Action | Decision) -> Decoded:
         if isinstance(answer, Action):

@@ -73,6 +73,12 @@ class CommitteeFeatures:
         """Log of the sending needs of all delegates other than the manager together [env, I, 1]."""
         return self.delegate[..., SEND].where(self.others > 0, -torch.inf).logsumexp(dim=-1, keepdim=True)
 
+    @property
+    def requests(self) -> Tensor:
+        """What the request of each AP needs [env, I, K], subchannel seconds in double precision."""
+        committees, aps = self.access.shape[-3:-1]
+        return self.access[..., 0].double().exp() * (committees / aps)
+
     def at(self, rows: Tensor) -> CommitteeFeatures:
         """Some of the environments."""
         committee, delegate, access = (each.index_select(0, rows) for each in (self.committee, self.delegate, self.access))
@@ -117,9 +123,10 @@ def head_features(part: LocalPart, device: torch.device, twin: LocalPart | None 
 def committee_features(part: GlobalPart, device: torch.device, twin: GlobalPart | None = None) -> CommitteeFeatures:
     """Logarithms of needs, in subchannel seconds. Per delegate: sending the block to all, the reply (a manager, which does not
     reply: sending), cycles, CPU as read, whether it is the manager, CPU as believed, sending over all links
-    (``_nearly_weakest``). Per AP: its request. Per committee: requests of psi average APs, the committee's total (below), what
-    its delegates need for all broadcasts and replies, how much faster replies are, what one broadcast needs then
-    (``equalisation``), block size, manager's sending, delegates' sending, total cycles, capacity per AP.
+    (``_nearly_weakest``). Per AP: the requests of K / I APs like it (as many as a
+    committee has on average, so that a system and its ``clones`` look alike). Per committee: requests of psi average APs, the
+    committee's total (below), what its delegates need for all broadcasts and replies, how much faster replies are, what one
+    broadcast needs then (``equalisation``), block size, manager's sending, delegates' sending, total cycles, capacity per AP.
 
     ``part``: as believed, ``twin``: as read; see ``head_features``.
     """
@@ -162,8 +169,9 @@ def committee_features(part: GlobalPart, device: torch.device, twin: GlobalPart 
         ),
         axis=-1,
     )
+    access = _log(request * (aps / real.shape[0]))[..., None]
     return CommitteeFeatures(
-        _tensor(committee, device), _tensor(delegate, device), _tensor(_log(request)[..., None], device), _tensor(real, device)
+        _tensor(committee, device), _tensor(delegate, device), _tensor(access, device), _tensor(real, device)
     )
 
 

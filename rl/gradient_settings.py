@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+from .clones import CLONES, Clones
 from .mappo_settings import Actions, Context, require_actions
 from .search_space import Range, SearchSpace
 from .settings import changed, is_count, is_positive, is_within, require
@@ -52,6 +53,8 @@ class GradientSettings:
     """How far behind the slowest link another still shares its gradient, as a fraction of its time."""
     temperature: Anneal = Anneal(1.0, 0.1)
     """Of the mixture of assignments; an AP that a manager likes adds 1 to its score."""
+    clones: Clones = CLONES
+    """Larger systems that the managers train on beside the given one."""
     local: GradientTeamSettings = GradientTeamSettings()
     global_: GradientTeamSettings = GradientTeamSettings()
 
@@ -62,6 +65,7 @@ class GradientSettings:
             for end in ("start", "end"):
                 value = getattr(width, end)
                 require(is_within(value, 1e-6, 10.0), f"{name}.{end}", value, "a number from 1e-6 to 10")
+        self.clones.check("clones")
         for name in ("local", "global_"):
             _check_team(getattr(self, name), name)
 

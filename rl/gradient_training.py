@@ -90,9 +90,10 @@ class GradientTrainer:
 
     def __init__(self, env: Environment, settings: GradientSettings, seed: int) -> None:
         LEARNER.check_rules(env.rules)
-        self.env, self.settings, self.seed = env, settings, seed
+        self.clones = settings.clones.factors(env.num_envs)
+        self.env, self.settings, self.seed = env.with_clones(self.clones), settings, seed
         self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
-        self.observation: Observation = env.reset()
+        self.observation: Observation = self.env.reset()
         twin, seen = self.observation.twin, believed(self.observation, env.twin_error)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -158,7 +159,7 @@ class GradientTrainer:
             seconds=self.seconds,
             agent_steps=self.agent_steps,
             reward_local=float(step.reward_local.mean()),
-            reward_global=float(step.reward_global.mean()),
+            reward_global=float(step.reward_global[self.clones == 1.0].mean()),
             figures={
                 "local.smoothed_utility": float(utility.detach().mean()),
                 "local.gradient_norm": norm_local,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
+from .clones import CLONES, NO_CLONES, Clones
 from .search_space import Range, SearchSpace
 from .settings import changed, is_count, is_positive, is_within, require
 
@@ -113,6 +114,8 @@ class MappoSettings:
     """Weight of the past in the value normaliser, per update."""
     device: Device = "cpu"
     """cpu is bit for bit reproducible; auto takes a GPU when there is one."""
+    clones: Clones = CLONES
+    """Larger systems that the managers train on beside the given one."""
     local: TeamSettings = LOCAL_DEFAULTS
     global_: TeamSettings = GLOBAL_DEFAULTS
 
@@ -123,6 +126,7 @@ class MappoSettings:
             require(is_within(getattr(self, name), 0.0, 1.0), name, getattr(self, name), "a number from 0 to 1")
         require(is_within(self.value_decay, 0.0, 0.99999), "value_decay", self.value_decay, "a number from 0 to 0.99999")
         require(self.device in ("cpu", "cuda", "auto"), "device", self.device, "cpu, cuda or auto")
+        self.clones.check("clones")
         _check_team(self.local, "local", discrete=())
         _check_team(self.global_, "global_", discrete=DISCRETE)
 
@@ -148,6 +152,7 @@ class PrintedSettings(MappoSettings):
 
     rollout: int = 8
     discount: float = 0.9
+    clones: Clones = NO_CLONES
     local: TeamSettings = PRINTED_LOCAL
     global_: TeamSettings = PRINTED_GLOBAL
 

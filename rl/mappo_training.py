@@ -36,11 +36,12 @@ class MappoTrainer:
     learner: ClassVar[str] = "mappo"
 
     def __init__(self, env: Environment, settings: MappoSettings, seed: int) -> None:
-        self.env, self.settings, self.seed = env, settings, seed
+        self.clones = settings.clones.factors(env.num_envs)
+        self.env, self.settings, self.seed = env.with_clones(self.clones), settings, seed
         self.device = pick_device(settings.device)
         self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.observation: Observation = env.reset()
+        self.observation: Observation = self.env.reset()
         heads, committees = self._features()
         # torch's layers initialise from its global generator: borrow it, and give it back as it was.
         with torch.random.fork_rng(devices=[]):
@@ -102,7 +103,7 @@ class MappoTrainer:
             seconds=self.seconds,
             agent_steps=self.agent_steps,
             reward_local=float(rewards_local.sum(axis=-1).mean()),
-            reward_global=float(rewards_global.sum(axis=-1).mean()),
+            reward_global=float(rewards_global[:, self.clones == 1.0].sum(axis=-1).mean()),
             figures=record_local.figures("local")
             | self.local.schedules("local")
             | record_global.figures("global")

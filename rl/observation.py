@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..opt.arrays import Booleans
+from ..opt.arrays import Booleans, Floats
 from ..opt.snapshot import Snapshot
 from ..opt.system import BITS_PER_BYTE, State, System
 
@@ -80,11 +80,13 @@ class Encoding:
 @dataclass(frozen=True, eq=False)
 class Observation:
     """One batch of observations. ``twin`` is the observed snapshot [env, ...] (static parameters are known exactly), so that
-    a solver or a scheduler of one's own can plan on it; ``state`` the same in the units of State (SINR in dB)."""
+    a solver or a scheduler of one's own can plan on it; ``state`` the same in the units of State (SINR in dB).
+    clones [env]: how many identical APs each AP of ``twin`` stands for (None: itself); ``state`` is of one of them."""
 
     twin: Snapshot
     state: State
     encoding: Encoding
+    clones: Floats | None = None
 
     @cached_property
     def local(self) -> Features:

@@ -102,7 +102,7 @@ def reduced_global_shares(
     served, serves = served.double(), serves.double()
     busy = serves * served.sum(dim=-1).clamp(max=1.0)
     count = served.sum(dim=-1).clamp(min=1e-6)
-    load = (served * features.access[..., 0].double().exp()).sum(dim=-1).clamp(min=1e-12)
+    load = (served * features.requests).sum(dim=-1).clamp(min=1e-12)
     send, reply = delegate[..., SEND].exp(), delegate[..., REPLY].exp()
     need, ratio = committee[..., BROADCAST].exp(), committee[..., RATIO].exp()
     # Time of each phase over the square root of what a second costs (``equalisation``).

@@ -87,6 +87,8 @@ def mixed_assignment(score: Tensor, log_serves: Tensor, capacity: NDArray[np.int
     logits = score / temperature + log_serves.unsqueeze(-1)
     room = np.ascontiguousarray(np.broadcast_to(capacity, tuple(log_serves.shape)), dtype=np.float64)
     found = _prices(logits.detach().double().cpu().numpy(), room)
+    # Only differences count. Where the rooms together just hold all APs, each has a price, and the step would be taken twice.
+    found -= found.min(axis=-1, keepdims=True)
     price = torch.tensor(found, dtype=logits.dtype, device=logits.device).unsqueeze(-1)
     # One Newton step at the solution moves nothing and carries the gradient: where the price binds, the count cannot change.
     mixture = torch.softmax(logits - price, dim=-2)

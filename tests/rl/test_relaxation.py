@@ -65,3 +65,20 @@ def test_a_committee_that_does_not_serve_gets_only_who_finds_no_room_elsewhere()
     log_serves = torch.tensor([[-40.0, 0.0]])
     served = mixed_assignment(torch.zeros(1, 2, 8), log_serves, np.array([[5, 5]]), 0.5)
     assert float(served[0, 1].sum()) == pytest.approx(5.0, rel=0.05)
+
+
+def test_where_the_rooms_just_hold_all_aps_the_gradient_is_that_of_the_mixture():
+    generator = torch.Generator().manual_seed(3)
+    score, weight = (torch.randn(1, 2, 6, generator=generator, dtype=torch.float64) for _ in range(2))
+    score.requires_grad_()
+
+    def worth(scores):
+        return (weight * mixed_assignment(scores, torch.zeros(1, 2), np.array([[3, 3]]), 0.5)).sum()
+
+    (slope,) = torch.autograd.grad(worth(score), score)
+    for place in ((0, 0, 1), (0, 1, 4)):
+        step = torch.zeros_like(score)
+        step[place] = 1e-4
+        with torch.no_grad():
+            expected = (worth(score + step) - worth(score - step)) / 2e-4
+        assert float(slope[place]) == pytest.approx(float(expected), rel=1e-4, abs=1e-6)
