@@ -14,7 +14,7 @@ import numpy as np
 
 from ..opt.arrays import Floats
 from ..opt.compiled import compiled
-from ..opt.solvers.decomposition.global_curve import cheapest_ratio
+from ..opt.solvers.decomposition.global_curve import cheapest_ratio, free_phases
 
 # Prepare and commit take the time of one broadcast each.
 BROADCASTS = 2.0
@@ -26,6 +26,24 @@ class Broadcasting(NamedTuple):
     need: Floats
     ratio: Floats
     total: Floats
+
+
+class Phases(NamedTuple):
+    """Of each committee [...]: how long each phase takes, over the square root of what one second costs. leader: pre-prepare
+    x; prepare: y; reply: z; all: x + y + max(x, y) + z (commit counted). Without the requests, and where no timeout binds."""
+
+    leader: Floats
+    prepare: Floats
+    reply: Floats
+    all: Floats
+
+
+def phases(leader: Floats, broadcast: Floats, reply: Floats) -> Phases:
+    """Cheapest split of a committee's time, whichever of pre-prepare and prepare is longer: a manager with need ``leader``
+    [...], delegates as in ``broadcasting`` [subchannel seconds]."""
+    batch = leader.shape
+    rows = (np.ascontiguousarray(each).reshape(-1, broadcast.shape[-1]) for each in (broadcast, reply))
+    return Phases(*(each.reshape(batch) for each in _phases(np.ascontiguousarray(leader).reshape(-1), *rows)))
 
 
 def broadcasting(broadcast: Floats, reply: Floats) -> Broadcasting:
@@ -43,3 +61,13 @@ def _broadcasting(broadcast: Floats, reply: Floats) -> tuple[Floats, Floats, Flo
         least, best = cheapest_ratio(0.0, broadcast[row], reply[row], BROADCASTS)
         need[row], ratio[row], total[row] = least, best, least / (BROADCASTS + 1.0 / best)
     return need, ratio, total
+
+
+@compiled
+def _phases(leader: Floats, broadcast: Floats, reply: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    units = np.zeros((4, len(leader)))
+    for row in range(len(leader)):
+        of_x, of_y, _, ratio, x, y = free_phases(leader[row], broadcast[row], reply[row])
+        z = y / ratio
+        units[0, row], units[1, row], units[2, row], units[3, row] = x, y, z, of_x * x + of_y * y + z
+    return units[0], units[1], units[2], units[3]

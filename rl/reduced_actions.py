@@ -25,15 +25,14 @@ from ..opt.snapshot import GlobalPart, LocalPart
 from .assignment import assign
 from .differentiable import multicast_delay
 from .distributions import Latents
+from .equalisation import phases
 from .features import (
     BELIEVED_CPU,
-    BROADCAST,
     CONFIRMATION,
     CPU_MAX,
     DELEGATE_CPU,
     FASTEST,
     MULTICAST,
-    RATIO,
     REPLY,
     SEND,
     TRAINING,
@@ -84,7 +83,7 @@ def reduced_local_shares(latents: Latents, features: HeadFeatures, twin: LocalPa
     fraction = torch.where(on, (work / (times.cpu * read)).clamp(IDLING, 1.0), 0.0)
     ap, rank = torch.tensor(twin.layout.ap), torch.tensor(twin.layout.rank)
     uplink, multicast, fraction = (each[:, ap, rank] for each in (uplink, multicast, fraction))
-    multicast = multicast * torch.tensor(twin.layout.heads[twin.layout.ap] > 1)
+    multicast = multicast * torch.tensor(twin.layout.heads[twin.layout.ap] > 1, device=multicast.device)
     scale = (uplink + multicast).sum(dim=-1, keepdim=True).clamp(min=1.0)
     return _like(latents, uplink / scale, multicast / scale, fraction)
 
@@ -97,18 +96,19 @@ def reduced_global_shares(
     price [env, I, 1]: log of what C5 is worth, in benefits of all APs per budget. served gamma [env, I, K] and serves [env, I]:
     0 or 1, or means over a mixture (``relaxation``).
     """
-    committee, delegate = features.committee.double(), features.delegate.double()
+    delegate = features.delegate.double()
     is_real, budget = features.is_delegate > 0, twin.subchannels_max
     served, serves = served.double(), serves.double()
     busy = serves * served.sum(dim=-1).clamp(max=1.0)
     count = served.sum(dim=-1).clamp(min=1e-6)
     load = (served * features.requests).sum(dim=-1).clamp(min=1e-12)
-    send, reply = delegate[..., SEND].exp(), delegate[..., REPLY].exp()
-    need, ratio = committee[..., BROADCAST].exp(), committee[..., RATIO].exp()
-    # Time of each phase over the square root of what a second costs (``equalisation``).
-    request_unit, leader_unit = load.sqrt(), send[..., 0].sqrt()
-    prepare_unit = need.sqrt() / (2.0 + 1.0 / ratio)
-    roots = request_unit + leader_unit + need.sqrt()
+    send = torch.where(is_real, delegate[..., SEND].exp(), 0.0)
+    # In ``per_link`` a delegate's links all finish together, its reply with the others.
+    reply = torch.where(is_real, delegate[..., REPLY].exp(), 0.0) if twin.multicast == "group" else send
+    units = phases(send[..., 0].cpu().numpy(), send[..., 1:].cpu().numpy(), reply[..., 1:].cpu().numpy())
+    request_unit = load.sqrt()
+    leader_unit, prepare_unit, reply_unit, all_units = (torch.tensor(unit, device=load.device) for unit in units)
+    roots = request_unit + all_units
     working = torch.where(is_real, delegate[..., VERIFY].exp(), 0.0)
     fastest = torch.where(is_real, (delegate[..., VERIFY] - delegate[..., BELIEVED_CPU]).exp(), 0.0).amax(dim=-1)
     unit = twin.benefit * served.shape[-1] / budget
@@ -127,10 +127,9 @@ def reduced_global_shares(
         time = pace * of_pace
         return time.clamp(max=twin.timeout) if twin.timeout_rule == "fail" else time
 
-    prepare = phase(prepare_unit).unsqueeze(-1)
-    others = torch.maximum(send, reply * ratio.unsqueeze(-1)) / prepare
+    others = torch.maximum(send / phase(prepare_unit).unsqueeze(-1), reply / phase(reply_unit).unsqueeze(-1))
     leader = (send[..., 0] / phase(leader_unit)).unsqueeze(-1)
-    multicast = torch.cat([leader, others[..., 1:]], dim=-1) * is_real / budget
+    multicast = torch.cat([leader, others[..., 1:]], dim=-1) / budget
     request = load / phase(request_unit) / budget
     asked = (busy * (request + multicast.sum(dim=-1))).sum(dim=-1, keepdim=True).clamp(min=1.0)
     fraction = (working / (times.cpu.unsqueeze(-1) * delegate[..., DELEGATE_CPU].exp())).clamp(IDLING, 1.0)
@@ -142,15 +141,15 @@ def assigned(latents: Latents, capacity: Integers) -> tuple[Tensor, Tensor]:
     scores that claim exactly it."""
     score = preference(latents)
     access = assign(score.detach().cpu().numpy(), np.broadcast_to(capacity, score.shape[:-1]))
-    committees = torch.arange(score.shape[-2])
-    served = (torch.tensor(access).unsqueeze(-2) == committees.unsqueeze(-1)).double()
+    committees = torch.arange(score.shape[-2], device=score.device)
+    served = (torch.tensor(access, device=score.device).unsqueeze(-2) == committees.unsqueeze(-1)).double()
     return served, served + LIKING * torch.sigmoid(score)
 
 
 def _some_other(serving: Tensor) -> Tensor:
     """Probability that a committee other than i serves, [..., I], of independent probabilities."""
     idle = (1.0 - serving).unsqueeze(-2).expand(*serving.shape, serving.shape[-1])
-    itself = torch.eye(serving.shape[-1], dtype=torch.bool)
+    itself = torch.eye(serving.shape[-1], dtype=torch.bool, device=serving.device)
     return 1.0 - torch.where(itself, 1.0, idle).prod(dim=-1)
 
 

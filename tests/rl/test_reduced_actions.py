@@ -9,11 +9,13 @@ import torch
 from twingap.opt.evaluation import evaluate
 from twingap.opt.local_reduction import multicast_needs
 from twingap.opt.solve import solve
+from twingap.opt.solvers.decomposition.global_curve import ROOT, X_UNIT, Y_UNIT, Z_UNIT, curve_until_timeout
 from twingap.rl.action_spaces import global_action_in, global_shares_in, local_action_in, local_shares_in
 from twingap.rl.actions import Action
 from twingap.rl.assignment import assign
 from twingap.rl.differentiable import EXACT
 from twingap.rl.environment import make_env
+from twingap.rl.equalisation import phases
 from twingap.rl.features import committee_features, head_features, upload_needs
 from twingap.rl.learners import make_trainer
 from twingap.rl.mappo_settings import REDUCED_GLOBAL_DEFAULTS, REDUCED_LOCAL_DEFAULTS
@@ -94,6 +96,24 @@ def test_at_the_solvers_price_a_committee_earns_what_the_solver_earns(solved):
     assert (np.max(earned, axis=0) <= best * (1.0 + 1e-7)).all()
     alone = (serves.sum(dim=-1) == 1.0).numpy()
     assert (np.ptp(earned, axis=0)[alone] == 0.0).all(), "C5 is worth nothing to a committee that serves alone"
+
+
+def test_phases_share_time_as_the_solvers_curve_does():
+    rng = np.random.default_rng(0)
+    # Managers from far easier to far harder to hear than delegates: each order of pre-prepare and prepare occurs.
+    leader, broadcast = rng.lognormal(0.0, 2.0, (40, 3)), rng.lognormal(0.0, 0.5, (40, 3, 2))
+    reply = broadcast * rng.uniform(0.3, 1.0, broadcast.shape)
+    found = phases(leader, broadcast, reply)
+    order = np.sign(np.round(found.leader / found.prepare - 1.0, 12))
+    assert set(order.ravel()) == {-1.0, 0.0, 1.0}
+    for place in np.ndindex(leader.shape):
+        row = curve_until_timeout(leader[place], broadcast[place], reply[place], 1.0)[0]
+        x, y, z, total = (each[place] for each in found)
+        assert (x, y, z, total) == pytest.approx((row[X_UNIT], row[Y_UNIT], row[Z_UNIT], row[ROOT]), rel=1e-12)
+        assert total == pytest.approx(x + y + max(x, y) + z, rel=1e-12)
+        # What it costs: each sender pays for its slowest phase.
+        paid = leader[place] / x + np.maximum(broadcast[place] / y, reply[place] / z).sum()
+        assert paid == pytest.approx(total, rel=1e-9)
 
 
 def drawn(env, generator):

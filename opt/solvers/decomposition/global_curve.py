@@ -100,12 +100,14 @@ def _replying(broadcast: Floats, reply: Floats, timeout: float, price: float) ->
 
 
 @compiled
-def curve_until_timeout(leader: float, broadcast: Floats, reply: Floats, timeout: float) -> Floats:
-    """Rows of the curve when every phase must end by the timeout, from the dearest time to the cheapest; [rows, COLUMNS]."""
-    root_leader = math.sqrt(leader)
+def free_phases(leader: float, broadcast: Floats, reply: Floats) -> tuple[float, float, float, float, float, float]:
+    """(weight of x, weight of y, A(rho) (weight + 1 / rho), rho, unit of x, unit of y) where no timeout binds: the phases take
+    x = x_unit / sqrt(lambda), y = y_unit / sqrt(lambda), z = y / rho, and commit as long as the longer of x and y.
+
+    Weight of x: 1 where x <= y, 2 where x >= y, 0 where x = y and the manager's need is counted in A (module docstring)."""
     weight = 2.0
     need, ratio = cheapest_ratio(0.0, broadcast, reply, weight)
-    x_unit, y_unit = root_leader, math.sqrt(need) / (weight + 1.0 / ratio)
+    x_unit, y_unit = math.sqrt(leader), math.sqrt(need) / (weight + 1.0 / ratio)
     x_weight = 1.0
     if x_unit > y_unit:
         weight, x_weight = 1.0, 2.0
@@ -116,6 +118,13 @@ def curve_until_timeout(leader: float, broadcast: Floats, reply: Floats, timeout
             need, ratio = cheapest_ratio(leader, broadcast, reply, weight)
             y_unit = math.sqrt(need) / (weight + 1.0 / ratio)
             x_unit = y_unit
+    return x_weight, weight, need, ratio, x_unit, y_unit
+
+
+@compiled
+def curve_until_timeout(leader: float, broadcast: Floats, reply: Floats, timeout: float) -> Floats:
+    """Rows of the curve when every phase must end by the timeout, from the dearest time to the cheapest; [rows, COLUMNS]."""
+    x_weight, weight, need, ratio, x_unit, y_unit = free_phases(leader, broadcast, reply)
     z_unit = y_unit / ratio
     x_ends, y_ends = (x_unit / timeout) ** 2, (y_unit / timeout) ** 2
 
