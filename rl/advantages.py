@@ -20,15 +20,12 @@ def gae(
     terminated: [step, env], True where the episode ended at this step. The end of the horizon is the end of the return
     (model section 6), so nothing is bootstrapped there: it is a termination, not a truncation.
     """
-    advantages = np.zeros_like(rewards)
-    following = np.zeros_like(last_values)
-    next_values = last_values
-    for step in range(len(rewards) - 1, -1, -1):
-        continues = np.where(terminated[step], 0.0, 1.0)[:, None]
-        delta = rewards[step] + discount * continues * next_values - values[step]
-        following = delta + discount * gae_lambda * continues * following
-        advantages[step] = following
-        next_values = values[step]
+    continues = discount * np.where(terminated, 0.0, 1.0)[..., None]
+    # The deltas of all steps, then their discounted sums from the end.
+    advantages = rewards + continues * np.concatenate([values[1:], last_values[None]]) - values
+    kept = gae_lambda * continues
+    for step in range(len(rewards) - 2, -1, -1):
+        advantages[step] += kept[step] * advantages[step + 1]
     return advantages
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from ..opt.arrays import Booleans, Floats
 from .advantages import gae, share_credit
@@ -28,59 +26,54 @@ Actor = LocalActor | GlobalActor | ReducedLocalActor | ReducedGlobalActor
 Critic = LocalCritic | GlobalCritic | OwnLocalCritic | OwnGlobalCritic
 
 
-def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
-    """(loss, clip fraction): the negative mean of (28), and the share of entries whose ratio (29) left [1 - clip, 1 + clip].
-
-    Ratio beta = exp(log_prob - old_log_prob); objective min(beta a, clip(beta, 1 - clip, 1 + clip) a). Same shapes.
-    """
-    loss, outside = ClippedLoss.apply(log_prob, old_log_prob, advantage, clip)  # pyright: ignore[reportGeneralTypeIssues]
-    return loss, outside
+def clipped_loss(log_ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """The negative mean of (28): objective min(beta a, clip(beta, 1 - clip, 1 + clip) a) with beta = exp(log_ratio) (29). Both
+    tensors have the same shape."""
+    return -torch.minimum(*_objectives(log_ratio, advantage, clip)).mean()
 
 
-class ClippedLoss(torch.autograd.Function):
-    """``clipped_loss`` with its slope written out: d/d log_prob of beta a is beta a where that is the lesser, else 0."""
+def clipped_slope(log_ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """d clipped_loss / d log_ratio, entry by entry: d/d log_ratio of beta a is beta a where that is the lesser, else 0."""
+    free, held = _objectives(log_ratio, advantage, clip)
+    return free.mul_(free <= held).mul_(-1.0 / free.numel())
 
-    @staticmethod
-    def forward(ctx: Any, log_prob: Tensor, old: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
-        """(loss, clip fraction)."""
-        ratio = (log_prob - old).exp_()
-        free, held = ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip).mul_(advantage)
-        ctx.save_for_backward(free, held)
-        outside = (ratio.sub_(1.0).abs_() > clip).float().mean()
-        ctx.mark_non_differentiable(outside)
-        return torch.minimum(free, held).mean().neg_(), outside
 
-    @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, *gradients: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        """Of log_prob; the rest is data."""
-        free, held = ctx.saved_tensors
-        return (free * (free <= held)).mul_(gradients[0] / -free.numel()), None, None, None
+def _objectives(log_ratio: Tensor, advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
+    ratio = log_ratio.exp()
+    return ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage
+
+
+def movement(log_ratio: Tensor, clip: float) -> tuple[Tensor, Tensor]:
+    """(share of entries whose ratio (29) left [1 - clip, 1 + clip], KL(old, new) estimate [nats per agent]: the mean of
+    beta - 1 - log beta, which is never negative and has less variance than that of -log beta)."""
+    excess = log_ratio.exp() - 1.0
+    return (excess.abs() > clip).float().mean(), (excess - log_ratio).mean()
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One rollout of one team, steps and environments flattened into rows. log_prob, advantage, returns: [row, agent]."""
+    """One rollout of one team, steps and environments flattened into rows. log_prob, advantage, returns: [row, agent];
+    explained: share of the returns' variance that the critic explains."""
 
     features: Features
     latents: Latents
     log_prob: Tensor
     advantage: Tensor
     returns: Tensor
+    explained: float
 
     def at(self, rows: Tensor) -> Batch:
         """Some of the rows."""
         latents = {name: values.index_select(0, rows) for name, values in self.latents.items()}
         log_prob, advantage, returns = (each.index_select(0, rows) for each in (self.log_prob, self.advantage, self.returns))
-        return Batch(self.features.at(rows), latents, log_prob, advantage, returns)
+        return Batch(self.features.at(rows), latents, log_prob, advantage, returns, self.explained)
 
 
 @dataclass(frozen=True)
 class TeamRecord:
-    """Of one update, means over its passes: losses, clip fraction, KL(old, new) estimate [nats per agent], entropy per action
-    head [nats per agent], explained variance of the returns by the critic before the update, gradient norm of the actor."""
+    """Of one update, means over its gradient steps: losses, clip fraction, KL(old, new) estimate [nats per agent], gradient
+    norm of the actor. Entropy per action head [nats per agent]: at the last step of each pass, mean over passes. Explained
+    variance of the returns by the critic before the update."""
 
     policy_loss: float
     value_loss: float
@@ -98,12 +91,14 @@ class TeamRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class Pass:
-    """Of one gradient step: figures (policy loss, value loss, clip fraction, KL, gradient norm), and entropy [head]."""
+class Descent:
+    """Of one gradient step, before it: log-ratio of the actions, their advantage, and error of the critic [row, agent]; norm of
+    the actor's gradient. Figures are made of them once an update."""
 
-    figures: Tensor
-    heads: tuple[str, ...]
-    entropy: Tensor
+    log_ratio: Tensor
+    advantage: Tensor
+    error: Tensor
+    norm: float
 
 
 class Learner:
@@ -115,7 +110,7 @@ class Learner:
         self.normaliser = ValueNormaliser(settings.value_decay).to(device)
         self.actor_optimiser, self.critic_optimiser = FlatAdam(self.actor), FlatAdam(self.critic)
         self.decay = 1.0
-        self.steps: list[tuple[Features, Latents, Tensor, Tensor]] = []
+        self.steps: list[tuple[Features, Latents, Hybrid]] = []
 
     def advance(self, progress: float) -> None:
         """Set learning rates and standard deviations for this point of the run, progress in [0, 1)."""
@@ -131,20 +126,22 @@ class Learner:
 
     @torch.no_grad()
     def sample(self, features: Features, generator: Generator) -> Latents:
-        """A draw of every action head; remembered for the update together with its log-probability and value."""
+        """A draw of every action head; remembered for the update together with where it was drawn from."""
         distribution: Hybrid = self.actor(features)
         latents = distribution.sample(generator)
-        value = self.normaliser.denormalise(self.critic(features))
-        self.steps.append((features, latents, distribution.log_prob(latents), value))
+        self.steps.append((features, latents, distribution))
         return latents
 
     @torch.no_grad()
     def batch(self, rewards: Floats, terminated: Booleans, last: Features) -> Batch:
         """The remembered steps with advantages; forgets them. rewards [step, env, agent]; terminated [step, env]; ``last`` is
         observed after the last step. Advantages are normalised over the batch."""
-        features, latents, log_probs, values = zip(*self.steps, strict=True)
+        seen, drawn, distributions = zip(*self.steps, strict=True)
         self.steps = []
-        known = torch.stack(values).double().cpu().numpy()
+        # The weights have not changed since the first step, so values and log-probabilities can be had for all steps at once.
+        features = type(last).join(list(seen))
+        latents = {name: torch.cat([step[name] for step in drawn]) for name in drawn[0]}
+        known = self.normaliser.denormalise(self.critic(features)).double().cpu().numpy().reshape(rewards.shape)
         after = self.normaliser.denormalise(self.critic(last)).double().cpu().numpy()
         settings = self.settings
         advantages = gae(rewards, known, after, terminated, settings.discount, settings.gae_lambda)
@@ -154,56 +151,72 @@ class Learner:
 
         def rows(array: Floats) -> Tensor:
             flat = np.reshape(array, (-1, array.shape[-1]))
-            return torch.as_tensor(flat, dtype=torch.float32, device=log_probs[0].device)
+            return torch.as_tensor(flat, dtype=torch.float32, device=self.normaliser.mean.device)
 
         return Batch(
-            features=type(features[0]).join(list(features)),
-            latents={name: torch.cat([step[name] for step in latents]) for name in latents[0]},
-            log_prob=torch.cat(log_probs),
+            features=features,
+            latents=latents,
+            log_prob=Hybrid.join(distributions).log_prob(latents),
             advantage=rows(credited),
             returns=rows(returns),
+            explained=1.0 - float(advantages.var() / max(returns.var(), 1e-12)),
         )
 
     def update(self, batch: Batch, generator: Generator) -> TeamRecord:
         """Several passes over one batch."""
         team = self.team
-        with torch.no_grad():
-            error = batch.returns - self.normaliser.denormalise(self.critic(batch.features))
-            explained = 1.0 - float(error.var() / batch.returns.var().clamp(min=1e-12))
         self.normaliser.update(batch.returns)
         batch = replace(batch, returns=self.normaliser.normalise(batch.returns))
-        number = len(batch.returns)
-        passes: list[Pass] = []
-        for _ in range(team.epochs):
-            order = torch.randperm(number, generator=generator, device=batch.returns.device)
-            for rows in order.chunk(team.minibatches):
-                part = batch if team.minibatches == 1 else batch.at(rows)
-                passes.append(self._descend(part))
-        policy_loss, value_loss, clipped, kl, norm = torch.stack([each.figures for each in passes]).mean(dim=0).tolist()
-        entropy = torch.stack([each.entropy for each in passes]).mean(dim=0).tolist()
-        by_head = dict(zip(passes[0].heads, entropy, strict=True))
-        return TeamRecord(policy_loss, value_loss, clipped, kl, explained, norm, by_head)
+        passes = [self._pass(batch, generator) for _ in range(team.epochs)]
+        steps = [step for taken, _ in passes for step in taken]
+        log_ratio, advantage, error = (
+            torch.cat([getattr(each, name) for each in steps]) for name in ("log_ratio", "advantage", "error")
+        )
+        clipped, kl = movement(log_ratio, team.clip)
+        return TeamRecord(
+            policy_loss=float(clipped_loss(log_ratio, advantage, team.clip)),
+            value_loss=float(error.square().mean()),
+            clip_fraction=float(clipped),
+            kl=float(kl),
+            explained_variance=batch.explained,
+            gradient_norm=float(np.mean([each.norm for each in steps])),
+            entropy={name: float(torch.stack([found[name] for _, found in passes]).mean()) for name in passes[0][1]},
+        )
 
-    def _descend(self, batch: Batch) -> Pass:
-        """One gradient step of actor and critic; the batch's returns as the critic has them."""
+    def _pass(self, batch: Batch, generator: Generator) -> tuple[list[Descent], dict[str, Tensor]]:
+        """One pass over the batch in shuffled minibatches: its steps, and the mean entropy by head at the last of them."""
+        order = torch.randperm(len(batch.returns), generator=generator, device=batch.returns.device)
+        minibatches = self.team.minibatches
+        found = [self._descend(batch if minibatches == 1 else batch.at(rows)) for rows in order.chunk(minibatches)]
+        with torch.no_grad():
+            entropy = {name: each.mean() for name, each in found[-1][1].entropies().items()}
+        return [step for step, _ in found], entropy
+
+    def _descend(self, batch: Batch) -> tuple[Descent, Hybrid]:
+        """One gradient step of actor and critic; the batch's returns as the critic has them. The slopes of the losses are
+        written out: autograd goes through the networks only."""
         team = self.team
         distribution: Hybrid = self.actor(batch.features)
-        log_prob = distribution.log_prob(batch.latents)
-        policy_loss, clipped = clipped_loss(log_prob, batch.log_prob, batch.advantage, team.clip)
-        heads = distribution.heads
-        wanted = {name: heads[name].entropy().mean() for name, weight in team.entropy.items() if weight > 0.0}
-        bonus = sum((team.entropy[name] * entropy for name, entropy in wanted.items()), torch.zeros_like(policy_loss))
-        value_loss = (self.critic(batch.features) - batch.returns).square().mean()
+        values = self.critic(batch.features)
+        with torch.no_grad():
+            log_prob, pull = distribution.log_prob_and_pull(batch.latents)
+            log_ratio = log_prob - batch.log_prob
+            error = values - batch.returns
+            pairs = pull(clipped_slope(log_ratio, batch.advantage, team.clip))
+            # Of the mean squared error.
+            pairs.append((values, error * (2.0 / error.numel())))
+        outputs: list[Tensor] = [output for output, _ in pairs]
+        slopes: list[Tensor | None] = [slope for _, slope in pairs]
+        for name, weight in team.entropy.items():
+            if weight > 0.0:
+                outputs.append(-weight * distribution.heads[name].entropy().mean())
+                slopes.append(None)
         self.actor_optimiser.zero()
         self.critic_optimiser.zero()
-        (policy_loss - bonus + value_loss).backward()
+        torch.autograd.backward(outputs, slopes)
         norm = self.actor_optimiser.step(team.learning_rate * self.decay, team.max_gradient_norm)
         self.critic_optimiser.step(team.critic_learning_rate * self.decay, team.max_gradient_norm)
-        with torch.no_grad():
-            difference = log_prob - batch.log_prob
-            kl = (difference.exp() - 1.0 - difference).mean()
-            entropy = torch.stack([wanted[name] if name in wanted else head.entropy().mean() for name, head in heads.items()])
-            return Pass(torch.stack([policy_loss, value_loss, clipped, kl, norm]), tuple(heads), entropy)
+        return Descent(log_ratio, batch.advantage, error, norm), distribution
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that changes in training, by name: weights, scales, normaliser, and the optimiser's moments."""

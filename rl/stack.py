@@ -32,25 +32,25 @@ class Stack(nn.Sequential):
 
     def forward(self, inputs: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Outputs [..., outputs of the last linear layer]."""
-        rows = inputs if inputs.dim() == 2 else inputs.flatten(0, -2)
-        outputs: Tensor = Run.apply(rows, self._kinds, *self._weights)  # pyright: ignore[reportAssignmentType]
-        return outputs if inputs.dim() == 2 else outputs.unflatten(0, inputs.shape[:-1])
+        outputs: Tensor = Run.apply(inputs, self._kinds, *self._weights)  # pyright: ignore[reportAssignmentType]
+        return outputs
 
 
 class Run(torch.autograd.Function):
-    """Layers of these kinds on rows [row, number]; parameters: weight and bias of each linear one."""
+    """Layers of these kinds on inputs [..., number]; parameters: weight and bias of each linear one."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, kinds: tuple[type, ...], *parameters: Tensor) -> Tensor:
-        """What the last layer makes of the rows. Kept for the way back: what each layer read (tanh: what it made)."""
+    def forward(ctx: Any, inputs: Tensor, kinds: tuple[type, ...], *parameters: Tensor) -> Tensor:
+        """What the last layer makes of the inputs. Kept for the way back: what each layer read (tanh: what it made)."""
+        # To rows and back in here, where it costs no step of autograd.
+        rows = inputs.reshape(-1, inputs.shape[-1])
         kept: list[Tensor] = []
         left = iter(parameters)
         before: type | None = None
         for kind in kinds:
             if kind is nn.Linear:
                 kept.append(rows)
-                weight, bias = next(left), next(left)
-                rows = torch.addmm(bias, rows, weight.t())
+                rows = functional.linear(rows, next(left), next(left))
             elif kind is nn.SiLU:
                 kept.append(rows)
                 rows = functional.silu(rows)
@@ -60,15 +60,16 @@ class Run(torch.autograd.Function):
             before = kind
         ctx.save_for_backward(*kept, *parameters)
         ctx.kinds = kinds
-        return rows
+        return rows.view(*inputs.shape[:-1], -1)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of the rows and of the parameters."""
-        (slope,) = gradients
+        """Gradients of the inputs and of the parameters."""
+        shape = gradients[0].shape
+        slope = gradients[0].reshape(-1, shape[-1])
         kinds: tuple[type, ...] = ctx.kinds
         saved: tuple[Tensor, ...] = ctx.saved_tensors
         kept, parameters = saved[: len(kinds)], list(saved[len(kinds) :])
@@ -87,7 +88,7 @@ class Run(torch.autograd.Function):
             else:
                 into = torch.empty_like(slope) if place == len(kinds) - 1 else slope
                 slope = torch.ops.aten.tanh_backward.grad_input(slope, known, grad_input=into)
-        return (slope, None, *found[::-1])
+        return (slope.view(*shape[:-1], -1), None, *found[::-1])
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from twingap.opt.errors import InputError
 from twingap.rl.distributions import Bernoulli, Gaussian, Hybrid
 from twingap.rl.environment import make_env
 from twingap.rl.learners import train
-from twingap.rl.mappo import clipped_loss
+from twingap.rl.mappo import clipped_loss, clipped_slope, movement
 from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, MappoSettings
 from twingap.rl.mappo_training import MappoTrainer
 from twingap.rl.value_normalisation import ValueNormaliser
@@ -36,36 +36,27 @@ SMALL = MappoSettings(
     ],
 )
 def test_clipped_loss_by_hand(ratio, advantage, objective, outside):
-    old = torch.tensor([-0.7])
-    loss, fraction = clipped_loss(old + math.log(ratio), old, torch.tensor([advantage]), 0.2)
-    assert float(loss) == pytest.approx(-objective, abs=1e-6)
+    log_ratio = torch.tensor([math.log(ratio)])
+    assert float(clipped_loss(log_ratio, torch.tensor([advantage]), 0.2)) == pytest.approx(-objective, abs=1e-6)
+    fraction, kl = movement(log_ratio, 0.2)
     assert float(fraction) == outside
+    assert float(kl) == pytest.approx(ratio - 1.0 - math.log(ratio), abs=1e-6)
 
 
 def test_descending_the_loss_makes_good_actions_likelier():
-    for advantage, sign in ((1.0, 1.0), (-1.0, -1.0)):
-        log_prob = torch.zeros(1, requires_grad=True)
-        clipped_loss(log_prob, torch.zeros(1), torch.tensor([advantage]), 0.2)[0].backward()
-        assert log_prob.grad is not None
-        assert math.copysign(1.0, -float(log_prob.grad)) == sign
+    assert float(clipped_slope(torch.zeros(1), torch.ones(1), 0.2)) == -1.0
+    assert float(clipped_slope(torch.zeros(1), -torch.ones(1), 0.2)) == 1.0
 
 
 def test_outside_the_clip_there_is_no_gradient():
-    log_prob = torch.full((1,), math.log(1.5), requires_grad=True)
-    clipped_loss(log_prob, torch.zeros(1), torch.ones(1), 0.2)[0].backward()
-    assert log_prob.grad is not None
-    assert float(log_prob.grad) == 0.0
+    assert float(clipped_slope(torch.tensor([math.log(1.5)]), torch.ones(1), 0.2)) == 0.0
 
 
 def test_the_slope_of_the_clipped_loss_is_autograds():
     torch.manual_seed(0)
-    old, advantage = torch.randn(200), torch.randn(200)
-    log_prob = (old + 0.3 * torch.randn(200)).requires_grad_()
-    ratio = (log_prob - old).exp()
-    expected = -torch.minimum(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
-    found = clipped_loss(log_prob, old, advantage, 0.2)[0]
-    torch.testing.assert_close(found, expected)
-    known, slope = (torch.autograd.grad(2.0 * loss, log_prob)[0] for loss in (expected, found))
+    log_ratio, advantage = (0.3 * torch.randn(50, 4)).requires_grad_(), torch.randn(50, 4)
+    (known,) = torch.autograd.grad(clipped_loss(log_ratio, advantage, 0.2), log_ratio)
+    slope = clipped_slope(log_ratio.detach(), advantage, 0.2)
     torch.testing.assert_close(slope, known)
     assert (slope == 0.0).any()
 
@@ -79,11 +70,16 @@ def test_log_probability_and_entropy_of_normals_are_torchs(log_std_shape, mask):
     counts = torch.ones(2, 5) if mask is None else mask
     head = Gaussian(mean, log_std, mask)
     normal = torch.distributions.Normal(mean, log_std.exp())
-    expected, found = (normal.log_prob(value) * counts).sum(dim=-1), head.log_prob(value)
+    expected, (found, pull) = (normal.log_prob(value) * counts).sum(dim=-1), head.log_prob_and_pull(value)
     torch.testing.assert_close(found, expected)
     known = torch.autograd.grad((weigh * expected).sum(), [mean, log_std])
-    for slope, other in zip(torch.autograd.grad((weigh * found).sum(), [mean, log_std]), known, strict=True):
+    by_autograd = torch.autograd.grad((weigh * found).sum(), [mean, log_std])
+    with torch.no_grad():
+        pulled = pull(weigh)
+    for slope, (output, written), other, also in zip(by_autograd, pulled, known, [mean, log_std], strict=True):
+        assert output is also
         torch.testing.assert_close(slope, other, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(written, other, rtol=1e-4, atol=1e-5)
     normal = torch.distributions.Normal(mean, log_std.exp())
     expected, found = (normal.entropy() * counts).sum(dim=-1), head.entropy()
     torch.testing.assert_close(found, expected)
@@ -115,6 +111,46 @@ def test_what_a_closed_gate_leaves_without_effect_does_not_count():
     log_prob = hybrid.log_prob({"serve": torch.tensor([[[0.0]], [[1.0]]]), "amount": amount})
     assert log_prob[0].item() == pytest.approx(math.log(0.5))
     assert log_prob[1].item() == pytest.approx(math.log(0.5) - 0.5 - 0.5 * math.log(2 * math.pi))
+
+
+@pytest.mark.parametrize("gate", [None, "serve"])
+def test_a_hybrid_action_pulls_slopes_back_as_autograd_does(gate):
+    torch.manual_seed(0)
+    mean, log_std = torch.randn(4, 2, 3, requires_grad=True), torch.tensor(-0.4, requires_grad=True)
+    serve, bid = torch.randn(4, 2, 1, requires_grad=True), torch.randn(4, 2, 3, requires_grad=True)
+    counts = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    fixed = Gaussian(torch.zeros(4, 2, 3), torch.tensor(0.1))
+    heads = {
+        "serve": Bernoulli(serve),
+        "amount": Gaussian(mean, log_std, counts),
+        "bid": Bernoulli(bid, counts),
+        "fixed": fixed,
+    }
+    hybrid, weigh = Hybrid(heads, gate), torch.randn(4, 2)
+    with torch.no_grad():
+        latents = hybrid.sample(torch.Generator().manual_seed(2))
+    assert 0.0 < float(latents["serve"].mean()) < 1.0
+    known = torch.autograd.grad((weigh * hybrid.log_prob(latents)).sum(), [serve, mean, log_std, bid])
+    with torch.no_grad():
+        pulled = hybrid.log_prob_and_pull(latents)[1](weigh)
+    assert [id(output) for output, _ in pulled] == [id(each) for each in (serve, mean, log_std, bid)], (
+        "what needs no slope has none"
+    )
+    for (_, slope), other in zip(pulled, known, strict=True):
+        torch.testing.assert_close(slope, other, rtol=1e-4, atol=1e-5)
+
+
+def test_joined_steps_are_one_longer_batch():
+    torch.manual_seed(0)
+    counts = torch.tensor([[1.0, 0.0]])
+    steps = [
+        Hybrid({"on": Bernoulli(torch.randn(3, 1, 1)), "x": Gaussian(torch.randn(3, 1, 2), torch.tensor(0.2), counts)}, "on")
+        for _ in range(2)
+    ]
+    drawn = [step.sample(torch.Generator().manual_seed(1)) for step in steps]
+    latents = {name: torch.cat([each[name] for each in drawn]) for name in drawn[0]}
+    expected = torch.cat([step.log_prob(each) for step, each in zip(steps, drawn, strict=True)])
+    torch.testing.assert_close(Hybrid.join(steps).log_prob(latents), expected)
 
 
 def test_draws_follow_their_distribution():
