@@ -116,6 +116,16 @@ def test_phases_share_time_as_the_solvers_curve_does():
         assert paid == pytest.approx(total, rel=1e-9)
 
 
+def test_the_untrained_start_is_near_the_optimum(solved):
+    _, answers = solved
+    env = make_env("paper", seed=5, num_envs=6)
+    policy = make_trainer("mappo", make_env("paper", seed=6, num_envs=6), 0, REDUCED).policy
+    step = env.step(policy.act(env.reset()))
+    best_local, best_global = sum(each.local.bound for each in answers), sum(each.global_.bound for each in answers)
+    assert 0.97 * best_local < step.reward_local.sum() <= best_local
+    assert 0.7 * best_global < step.reward_global.sum() <= best_global
+
+
 def drawn(env, generator):
     """Features, double draws and actors at the present epoch of an environment."""
     twin = env.reset().twin
