@@ -15,6 +15,7 @@ from .distributions import Hybrid, Latents
 from .features import CommitteeFeatures, HeadFeatures
 from .flat_adam import FlatAdam
 from .mappo_settings import MappoSettings, TeamSettings
+from .memory import keep_freed_memory
 from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
 from .own_networks import OwnGlobalCritic, OwnLocalCritic
 from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
@@ -110,6 +111,8 @@ class Learner:
         self.normaliser = ValueNormaliser(settings.value_decay).to(device)
         self.actor_optimiser, self.critic_optimiser = FlatAdam(self.actor), FlatAdam(self.critic)
         self.decay = 1.0
+        # A gradient step allocates and frees the same few megabytes every time.
+        keep_freed_memory()
         self.steps: list[tuple[Features, Latents, Hybrid]] = []
 
     def advance(self, progress: float) -> None:
