@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from .stack import Stack
+
 # Of Adam (Kingma and Ba, 2015), their defaults.
 BETA_MEAN, BETA_SQUARE = 0.9, 0.999
 # Keeps the clip from dividing by zero, as torch's own does.
@@ -14,8 +16,8 @@ LEAST_NORM = 1e-6
 
 
 class FlatAdam:
-    """Of one network. From here on its parameters and their gradients are views of two vectors: move the network to its device
-    before, and never replace a parameter's data."""
+    """Of one network. From here on its parameters and their gradients are views of two vectors, to which its stacks add by
+    themselves: move the network to its device before, and never replace a parameter's data or gradient."""
 
     def __init__(self, network: nn.Module, epsilon: float = 1e-5) -> None:
         parameters = list(network.parameters())
@@ -31,6 +33,9 @@ class FlatAdam:
             each.data = self.values[start:stop].view(each.shape)
             each.grad = self.gradient[start:stop].view(each.shape)
             start = stop
+        for module in network.modules():
+            if isinstance(module, Stack):
+                module.adds_slopes = True
 
     def zero(self) -> None:
         """Forget the gradient; the next backward adds to 0."""

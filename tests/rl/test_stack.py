@@ -48,3 +48,33 @@ def test_inputs_that_need_no_gradient_cost_none_and_parameters_still_have_theirs
     Stack(*layers)(rows).square().sum().backward()
     for each, slope in zip([each for layer in layers for each in layer.parameters()], expected, strict=True):
         torch.testing.assert_close(each.grad, slope)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("input_needs", [True, False])
+def test_a_stack_that_adds_its_slopes_adds_what_autograd_would(name, input_needs):
+    torch.manual_seed(0)
+    layers = CASES[name]
+    plain, stack = nn.Sequential(*layers), Stack(*layers)
+    stack.adds_slopes = True
+    width = next(layer.in_features for layer in layers if isinstance(layer, nn.Linear))
+    inputs = torch.randn(13, width, requires_grad=input_needs)
+    variables = [*plain.parameters(), *([inputs] if input_needs else [])]
+    gradients = []
+    for network in (plain, stack):
+        for each in variables:
+            each.grad = torch.full_like(each, 0.5)
+        network(inputs).square().sum().backward()
+        network(2.0 * inputs).sum().backward()
+        gradients.append([each.grad.clone() for each in variables])
+    for slope, also in zip(*gradients, strict=True):
+        torch.testing.assert_close(also, slope, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_by_hand_are_refused_where_the_stack_adds_them():
+    stack = Stack(nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 2))
+    stack.adds_slopes = True
+    for each in stack.parameters():
+        each.grad = torch.zeros_like(each)
+    with pytest.raises(RuntimeError, match="not have been used"):
+        torch.autograd.grad(stack(torch.randn(5, 3)).sum(), list(stack.parameters()))
