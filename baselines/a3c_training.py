@@ -18,7 +18,7 @@ from ..rl.learners import LearnerEntry, TrainerState, UpdateRecord
 from ..rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, TeamSettings
 from ..rl.networks import GlobalActor, LocalActor
 from ..rl.saved_tensors import below
-from ..rl.teams import global_networks, local_networks
+from ..rl.team_networks import global_networks, local_networks
 from ..rl.threads import one_thread
 from ..rl.value_normalisation import ValueNormaliser
 from .a3c import A3cNumbers, Networks, SharedTeam

@@ -15,7 +15,7 @@ from ..rl.distributions import Hybrid, Latents
 from ..rl.features import CommitteeFeatures, HeadFeatures
 from ..rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, Context
 from ..rl.networks import GlobalActor, LocalActor
-from ..rl.teams import global_networks, local_networks
+from ..rl.team_networks import global_networks, local_networks
 
 # Action heads whose latents are choices (yes or no); relaxed, they are numbers from 0 to 1.
 CHOICES = ("serve", "bid")

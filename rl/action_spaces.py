@@ -15,13 +15,8 @@ from .actions import GlobalAction, LocalAction
 from .distributions import Latents
 from .features import CommitteeFeatures, HeadFeatures
 from .mappo_settings import Actions
-from .networks import GlobalActor, LocalActor
 from .reduced_actions import assigned, reduced_global_shares, reduced_local_shares
-from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
 from .teams import as_array, doubled, global_action, global_shares, local_action, local_shares
-
-AnyLocalActor = LocalActor | ReducedLocalActor
-AnyGlobalActor = GlobalActor | ReducedGlobalActor
 
 
 def local_shares_in(

@@ -8,17 +8,15 @@ import torch
 from torch import Generator, Tensor
 
 from ..opt.errors import InputError
-from .action_spaces import AnyGlobalActor, AnyLocalActor, global_action_in, local_action_in
+from .action_spaces import global_action_in, local_action_in
 from .actions import Action
 from .belief import believed
 from .distributions import Hybrid
 from .features import committee_features, head_features
 from .mappo_settings import TeamSettings
-from .networks import COMMON_OUTPUTS, GlobalActor, LocalActor
 from .observation import Observation
-from .own_networks import OwnGlobalActor, OwnLocalActor
-from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
 from .saved_tensors import below
+from .team_networks import AnyGlobalActor, AnyLocalActor, saved_global_actor, saved_local_actor
 from .teams import best_latents
 from .threads import one_thread
 from .twin import TwinError
@@ -68,26 +66,7 @@ def saved_policy(
     do not fit.
 
     progress: where the schedule of the standard deviations stands; only draws depend on it. error: see ActorPolicy."""
-    local_weights, global_weights = below("local.actor", tensors), below("global.actor", tensors)
-    width = _width("encoder.standardise", local_weights)
-    committee, delegate, access = (_width(f"encoder.standardise.{part}", global_weights) for part in range(3))
-    widths = (committee, delegate, access)
-    local = ReducedLocalActor(width, local_team) if local_team.actions == "reduced" else LocalActor(width, local_team)
-    global_ = ReducedGlobalActor(widths, global_team) if global_team.actions == "reduced" else GlobalActor(widths, global_team)
-    if local_team.networks == "own":
-        aps, inputs, _ = local_weights["offset.weights.0"].shape
-        local = OwnLocalActor(width, local_team, (aps, inputs // width))
-    if global_team.networks == "own":
-        committees, inputs, _ = global_weights["all.weights.0"].shape
-        outputs = global_weights["all.weights.2"].shape[-1] - COMMON_OUTPUTS
-        # outputs = APs + 2 delegates, inputs = committee + delegate x delegates + access x APs.
-        delegates = (inputs - committee - access * outputs) // (delegate - 2 * access)
-        global_ = OwnGlobalActor(widths, global_team, (committees, delegates, outputs - 2 * delegates))
-    local.load_state_dict(local_weights)
-    global_.load_state_dict(global_weights)
+    local = saved_local_actor(below("local.actor", tensors), local_team)
+    global_ = saved_global_actor(below("global.actor", tensors), global_team)
     local.spreads.progress = global_.spreads.progress = progress
     return ActorPolicy(local, global_, torch.device("cpu"), error)
-
-
-def _width(scale: str, weights: Mapping[str, Tensor]) -> int:
-    return len(weights[f"{scale}.mean"])

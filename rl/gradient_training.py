@@ -18,14 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .action_spaces import (
-    AnyGlobalActor,
-    AnyLocalActor,
-    global_action_in,
-    global_shares_in,
-    local_action_in,
-    local_shares_in,
-)
+from .action_spaces import global_action_in, global_shares_in, local_action_in, local_shares_in
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
@@ -40,7 +33,8 @@ from .mappo_settings import TEAM_DEFAULTS, TeamSettings
 from .observation import Observation
 from .relaxation import mixed_assignment, projected_global_utility, projected_local_utility
 from .saved_tensors import below, optimiser_tensors, restore_optimiser
-from .teams import best_latents, global_networks, local_networks, scores
+from .team_networks import AnyGlobalActor, AnyLocalActor, global_networks, local_networks
+from .teams import best_latents, scores
 from .threads import one_thread
 from .twin import TwinError
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..opt.errors import InputError
-from .action_spaces import AnyGlobalActor, AnyLocalActor, global_action_in, local_action_in
+from .action_spaces import global_action_in, local_action_in
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
@@ -21,7 +21,7 @@ from .mappo import Learner
 from .mappo_settings import SEARCH_SPACE, Device, MappoSettings, PrintedSettings
 from .observation import Observation
 from .saved_tensors import below
-from .teams import global_networks, local_networks
+from .team_networks import AnyGlobalActor, AnyLocalActor, global_networks, local_networks
 from .threads import one_thread
 from .twin import TwinError
 

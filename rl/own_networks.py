@@ -6,6 +6,8 @@ as it was made for. Action heads, starting points and decoding are those of ``ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -54,6 +56,12 @@ class OwnLocalActor(LocalActor):
         del self.encoder.embed
         self.offset = OwnMlp(aps, most * features, team.hidden, most * len(LOCAL_HEADS), out_gain=SMALL)
 
+    @staticmethod
+    def slots_of(weights: Mapping[str, Tensor], features: int) -> tuple[int, int]:
+        """The slots that saved weights were made for. KeyError when they are of no such actor."""
+        aps, inputs, _ = weights["offset.weights.0"].shape
+        return aps, inputs // features
+
     def offsets(self, inputs: HeadFeatures) -> Tensor:
         """From the starting point [env, K, N, 3]."""
         seen = self.encoder.standardise(inputs.values) * inputs.is_head.unsqueeze(-1)
@@ -100,6 +108,16 @@ class OwnGlobalActor(GlobalActor):
         del self.trunk, self.bid, self.deviation
         scales_only(self.encoder)
         self.all = OwnMlp(committees, inputs, team.hidden, outputs, out_gain=SMALL)
+
+    @staticmethod
+    def slots_of(weights: Mapping[str, Tensor], features: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The slots that saved weights were made for. KeyError when they are of no such actor."""
+        committee, delegate, access = features
+        committees, inputs, _ = weights["all.weights.0"].shape
+        outputs = weights["all.weights.2"].shape[-1] - COMMON_OUTPUTS
+        # outputs = APs + 2 delegates, inputs = committee + delegate x delegates + access x APs.
+        delegates = (inputs - committee - access * outputs) // (delegate - PER_DELEGATE_OUTPUTS * access)
+        return committees, delegates, outputs - PER_DELEGATE_OUTPUTS * delegates
 
     def offsets(self, inputs: CommitteeFeatures) -> Offsets:
         """From the starting point."""

@@ -1,4 +1,4 @@
-"""The two teams as MAPPO sees them: which features, networks and action heads they have, and what their draws mean."""
+"""What the draws of both teams mean: the action space ``full``, in which every share is drawn."""
 
 from __future__ import annotations
 
@@ -10,55 +10,12 @@ from torch import Tensor
 from ..opt.snapshot import HeadLayout
 from .actions import GlobalAction, LocalAction
 from .distributions import Hybrid, Latents
-from .features import REPLY, SEND, CommitteeFeatures, HeadFeatures
-from .mappo_settings import TeamSettings
-from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic, Standardise
-from .own_networks import OwnGlobalActor, OwnGlobalCritic, OwnLocalActor, OwnLocalCritic
-from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
+from .features import REPLY, SEND, CommitteeFeatures
 
 # Shares are exponentials of normal draws; a stray one must stay a number.
 LARGEST_LOG_SHARE = 10.0
 # Scores of managers that serve stay within this.
 LARGEST_SCORE = 100.0
-
-
-def local_networks(
-    calibration: HeadFeatures, team: TeamSettings
-) -> tuple[LocalActor | ReducedLocalActor, LocalCritic | OwnLocalCritic]:
-    """Fresh networks of the AP team, their feature scales fitted on the calibration epochs."""
-    width = calibration.values.shape[-1]
-    actor = ReducedLocalActor(width, team) if team.actions == "reduced" else LocalActor(width, team)
-    critic = LocalCritic(width, team.hidden)
-    if team.networks == "own":
-        slots = (calibration.is_head.shape[0], calibration.is_head.shape[1])
-        actor, critic = OwnLocalActor(width, team, slots), OwnLocalCritic(width, team.hidden, slots)
-    rows = calibration.values[:, calibration.is_head > 0].flatten(0, -2)
-    for network in (actor, critic):
-        network.encoder.standardise.fit(rows)
-    return actor, critic
-
-
-def global_networks(
-    calibration: CommitteeFeatures, team: TeamSettings
-) -> tuple[GlobalActor | ReducedGlobalActor, GlobalCritic | OwnGlobalCritic]:
-    """Fresh networks of the manager team, their feature scales fitted on the calibration epochs."""
-    parts = (calibration.committee, calibration.delegate, calibration.access)
-    widths = (parts[0].shape[-1], parts[1].shape[-1], parts[2].shape[-1])
-    actor = ReducedGlobalActor(widths, team) if team.actions == "reduced" else GlobalActor(widths, team)
-    critic = GlobalCritic(widths, team.hidden)
-    if team.networks == "own":
-        slots = (calibration.is_delegate.shape[0], calibration.is_delegate.shape[1], parts[2].shape[-2])
-        actor, critic = OwnGlobalActor(widths, team, slots), OwnGlobalCritic(widths, team.hidden, slots)
-    rows = (
-        parts[0].flatten(0, -2),
-        parts[1][:, calibration.is_delegate > 0].flatten(0, -2),
-        parts[2].flatten(0, -2),
-    )
-    for network in (actor, critic):
-        for scale, values in zip(network.encoder.standardise, rows, strict=True):
-            assert isinstance(scale, Standardise)
-            scale.fit(values)
-    return actor, critic
 
 
 def local_shares(latents: Latents, layout: HeadLayout) -> tuple[Tensor, Tensor, Tensor]:

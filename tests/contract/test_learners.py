@@ -85,7 +85,9 @@ def test_records_count_and_are_finite(run):
 def test_what_was_learnt_is_feasible_never_beats_the_bound_and_comes_back_from_its_file(tmp_path, run, mode):
     trainer, _ = trained(run, 2, mode)
     save_checkpoint(trainer, tmp_path / "run.ckpt")
+    before = torch.random.get_rng_state()
     kept = load_policy(tmp_path / "run.ckpt")
+    assert torch.equal(before, torch.random.get_rng_state()), "loading leaves torch's global generator alone"
     env = environment(seed=11, mode=mode, num_envs=3)
     observation = env.reset()
     step = env.step(trainer.policy.act(observation))

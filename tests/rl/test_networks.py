@@ -18,7 +18,7 @@ from twingap.rl.mappo_settings import (
     MappoSettings,
 )
 from twingap.rl.mappo_training import MappoTrainer
-from twingap.rl.teams import global_networks, local_networks
+from twingap.rl.team_networks import global_networks, local_networks
 
 CPU = torch.device("cpu")
 

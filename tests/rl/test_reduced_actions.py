@@ -21,7 +21,8 @@ from twingap.rl.learners import make_trainer
 from twingap.rl.mappo_settings import REDUCED_GLOBAL_DEFAULTS, REDUCED_LOCAL_DEFAULTS
 from twingap.rl.reduced_actions import reduced_global_shares, reduced_local_shares
 from twingap.rl.relaxation import projected_global_utility, projected_local_utility
-from twingap.rl.teams import doubled, global_networks, local_networks
+from twingap.rl.team_networks import global_networks, local_networks
+from twingap.rl.teams import doubled
 
 CPU = torch.device("cpu")
 REDUCED = {"updates": 1, "local": {"actions": "reduced"}, "global_": {"actions": "reduced"}}

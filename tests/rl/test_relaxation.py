@@ -13,7 +13,8 @@ from twingap.rl.environment import make_env
 from twingap.rl.features import committee_features, head_features
 from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS
 from twingap.rl.relaxation import mixed_assignment, projected_global_utility, projected_local_utility
-from twingap.rl.teams import global_action, global_networks, global_shares, local_action, local_networks, local_shares
+from twingap.rl.team_networks import global_networks, local_networks
+from twingap.rl.teams import global_action, global_shares, local_action, local_shares
 
 CPU = torch.device("cpu")
 
