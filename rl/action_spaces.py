@@ -7,7 +7,9 @@ observed state. Either way a share is one of the budget and a CPU fraction one o
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from ..opt.snapshot import GlobalPart, LocalPart
@@ -18,39 +20,32 @@ from .mappo_settings import Actions
 from .reduced_actions import assigned, reduced_global_shares, reduced_local_shares
 from .teams import as_array, doubled, global_action, global_shares, local_action, local_shares
 
-
-def local_shares_in(
-    actions: Actions, latents: Latents, features: HeadFeatures, twin: LocalPart
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(uplink share, multicast share, CPU fraction) per head [env, J]; ``features`` of the observation ``twin``."""
-    if actions == "full":
-        return local_shares(latents, twin.layout)
-    return reduced_local_shares(latents, features, twin)
+Shares = tuple[Tensor, Tensor, Tensor]
 
 
-def global_shares_in(
-    actions: Actions, latents: Latents, features: CommitteeFeatures, served: Tensor, serves: Tensor, twin: GlobalPart
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(request share [env, I], multicast share [env, I, V], CPU fraction [env, I, V]), when these APs are served [env, I, K]
-    and these committees serve [env, I] (0 or 1, or probabilities)."""
-    if actions == "full":
-        return global_shares(latents, features)
-    return reduced_global_shares(latents, features, served, serves, twin)
+@dataclass(frozen=True)
+class ActionSpace:
+    """What the draws of all APs (local) and of all managers (global) stand for; features are of the observation, whose parts
+    come last.
+
+    local_shares: (uplink share, multicast share, CPU fraction) per head [env, J]. global_shares: (request share [env, I],
+    multicast share [env, I, V], CPU fraction [env, I, V]), when these APs are served [env, I, K] and these committees serve
+    [env, I] (0 or 1, or probabilities). Actions are in double precision, off the graph.
+    """
+
+    local_shares: Callable[[Latents, HeadFeatures, LocalPart], Shares]
+    global_shares: Callable[[Latents, CommitteeFeatures, Tensor, Tensor, GlobalPart], Shares]
+    local_action: Callable[[Latents, HeadFeatures, LocalPart], LocalAction]
+    global_action: Callable[[Latents, CommitteeFeatures, GlobalPart], GlobalAction]
 
 
-@torch.no_grad()
-def local_action_in(actions: Actions, latents: Latents, features: HeadFeatures, twin: LocalPart) -> LocalAction:
-    """The action of the draws of all APs."""
-    if actions == "full":
-        return local_action(latents, twin.layout)
+def reduced_local_action(latents: Latents, features: HeadFeatures, twin: LocalPart) -> LocalAction:
+    """The action of the draws of all APs in ``reduced``."""
     return LocalAction(*map(as_array, reduced_local_shares(doubled(latents), features, twin)))
 
 
-@torch.no_grad()
-def global_action_in(actions: Actions, latents: Latents, features: CommitteeFeatures, twin: GlobalPart) -> GlobalAction:
-    """The action of the draws of all managers."""
-    if actions == "full":
-        return global_action(latents, features)
+def reduced_global_action(latents: Latents, features: CommitteeFeatures, twin: GlobalPart) -> GlobalAction:
+    """The action of the draws of all managers in ``reduced``."""
     served, preference = assigned(latents, twin.capacity)
     # Whoever gets no APs has nothing to serve.
     serves = latents["serve"][..., 0] * served.amax(dim=-1)
@@ -62,3 +57,14 @@ def global_action_in(actions: Actions, latents: Latents, features: CommitteeFeat
         multicast=as_array(multicast),
         cpu=as_array(cpu),
     )
+
+
+ACTION_SPACES: Mapping[Actions, ActionSpace] = {
+    "full": ActionSpace(
+        local_shares=lambda latents, _features, twin: local_shares(latents, twin.layout),
+        global_shares=lambda latents, features, _served, _serves, _twin: global_shares(latents, features),
+        local_action=lambda latents, _features, twin: local_action(latents, twin.layout),
+        global_action=lambda latents, features, _twin: global_action(latents, features),
+    ),
+    "reduced": ActionSpace(reduced_local_shares, reduced_global_shares, reduced_local_action, reduced_global_action),
+}

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..opt.errors import InputError
-from .action_spaces import global_action_in, local_action_in
+from .action_spaces import ACTION_SPACES
 from .actions import Action
 from .belief import believed
 from .distributions import Hybrid
@@ -50,8 +50,8 @@ class ActorPolicy:
                 raise InputError("is missing; a draw needs a torch generator", field="generator")
             chosen, chosen_global = local.sample(generator), global_.sample(generator)
         return Action(
-            local_action_in(self.local.actions, chosen, heads, twin.local),
-            global_action_in(self.global_.actions, chosen_global, committees, twin.global_),
+            ACTION_SPACES[self.local.actions].local_action(chosen, heads, twin.local),
+            ACTION_SPACES[self.global_.actions].global_action(chosen_global, committees, twin.global_),
         )
 
 

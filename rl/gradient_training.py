@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .action_spaces import global_action_in, global_shares_in, local_action_in, local_shares_in
+from .action_spaces import ACTION_SPACES
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
@@ -111,6 +111,7 @@ class GradientTrainer:
         """One step uphill for both teams on the present epoch, then on to the next one."""
         started = time.perf_counter()
         settings, env = self.settings, self.env
+        local_space, global_space = ACTION_SPACES[settings.local.actions], ACTION_SPACES[settings.global_.actions]
         progress = self.updates / settings.updates
         smoothing = Smoothing(*(width.at(progress) for width in (settings.level, settings.timeout, settings.slowest)))
         twin, truth = self.observation.twin, env.truth
@@ -120,8 +121,7 @@ class GradientTrainer:
         local, global_ = self._actors
 
         chosen = local(heads)
-        spaces = settings.local.actions, settings.global_.actions
-        shares = local_shares_in(spaces[0], _locations(chosen), heads, twin.local)
+        shares = local_space.local_shares(_locations(chosen), heads, twin.local)
         utility = projected_local_utility(shares, twin.local, truth.local, smoothing)
         largest = truth.local.benefit * len(truth.local.layout.ap)
         norm_local = self.local.climb(utility / largest, progress)
@@ -132,7 +132,7 @@ class GradientTrainer:
         likes = latents | {"bid": torch.sigmoid(latents["bid"])}
         served = mixed_assignment(scores(likes), log_serves, truth.global_.capacity, settings.temperature.at(progress))
         serves = log_serves.exp()
-        shares = global_shares_in(spaces[1], latents, committees, served, serves, twin.global_)
+        shares = global_space.global_shares(latents, committees, served, serves, twin.global_)
         expected = projected_global_utility(shares, served, serves, twin.global_, truth.global_, smoothing)
         aps = truth.global_.sinr_access.shape[-1]
         norm_global = self.global_.climb(expected / (truth.global_.benefit * aps), progress)
@@ -140,8 +140,8 @@ class GradientTrainer:
         with torch.no_grad():
             step = env.step(
                 Action(
-                    local_action_in(spaces[0], best_latents(chosen), heads, twin.local),
-                    global_action_in(spaces[1], best_latents(decided), committees, twin.global_),
+                    local_space.local_action(best_latents(chosen), heads, twin.local),
+                    global_space.global_action(best_latents(decided), committees, twin.global_),
                 )
             )
         self.observation = step.observation

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..opt.errors import InputError
-from .action_spaces import global_action_in, local_action_in
+from .action_spaces import ACTION_SPACES
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
@@ -69,6 +69,7 @@ class MappoTrainer:
         """Roll out, update both teams."""
         started = time.perf_counter()
         settings, env = self.settings, self.env
+        local_space, global_space = ACTION_SPACES[settings.local.actions], ACTION_SPACES[settings.global_.actions]
         progress = self.updates / settings.updates
         self.local.advance(progress)
         self.global_.advance(progress)
@@ -80,8 +81,8 @@ class MappoTrainer:
             global_ = self.global_.sample(committees, self.generator)
             step = env.step(
                 Action(
-                    local_action_in(settings.local.actions, local, heads, twin.local),
-                    global_action_in(settings.global_.actions, global_, committees, twin.global_),
+                    local_space.local_action(local, heads, twin.local),
+                    global_space.global_action(global_, committees, twin.global_),
                 )
             )
             paid_local.append(step.reward_ap)

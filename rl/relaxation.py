@@ -26,7 +26,7 @@ PRICE_PASSES = 8
 def projected_local_utility(
     shares: tuple[Tensor, Tensor, Tensor], twin: LocalPart, truth: LocalPart, smoothing: Smoothing
 ) -> Tensor:
-    """Utility [env] of the decision that these shares (``action_spaces.local_shares_in``) are projected to."""
+    """Utility [env] of the decision that these shares (``ActionSpace.local_shares``) are projected to."""
     layout = truth.layout
     uplink, multicast, fraction = shares
 
@@ -51,7 +51,7 @@ def projected_global_utility(
     truth: GlobalPart,
     smoothing: Smoothing,
 ) -> Tensor:
-    """Utility [env] of the decision that these shares (``action_spaces.global_shares_in``) are projected to, expected over
+    """Utility [env] of the decision that these shares (``ActionSpace.global_shares``) are projected to, expected over
     whether committees serve.
 
     served [env, I, K]: gamma, see ``mixed_assignment``; serves [env, I]: probability that the committee is on. What it takes

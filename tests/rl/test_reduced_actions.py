@@ -10,7 +10,7 @@ from twingap.opt.evaluation import evaluate
 from twingap.opt.local_reduction import multicast_needs
 from twingap.opt.solve import solve
 from twingap.opt.solvers.decomposition.global_curve import ROOT, X_UNIT, Y_UNIT, Z_UNIT, curve_until_timeout
-from twingap.rl.action_spaces import global_action_in, global_shares_in, local_action_in, local_shares_in
+from twingap.rl.action_spaces import reduced_global_action, reduced_local_action
 from twingap.rl.actions import Action
 from twingap.rl.assignment import assign
 from twingap.rl.differentiable import EXACT
@@ -43,7 +43,7 @@ def test_at_the_solvers_prices_heads_get_what_the_solver_gives_them(solved):
     env, answers = solved
     truth = env.truth
     part, heads = truth.local, head_features(truth.local, CPU)
-    shares = local_shares_in("reduced", solver_latents(truth, answers), heads, part)
+    shares = reduced_local_shares(solver_latents(truth, answers), heads, part)
     uplink, multicast, fraction = (each.numpy() for each in shares)
     for each, answer in enumerate(answers):
         decision = answer.decision.local
@@ -91,7 +91,7 @@ def test_at_the_solvers_price_a_committee_earns_what_the_solver_earns(solved):
     # The price is one number per epoch: the best of a fine grid is the solver's, and none earns more.
     for price in np.linspace(-3.0, -1.0, 401):
         latents = {"price": torch.full((6, 2, 1), float(price), dtype=torch.float64)}
-        shares = global_shares_in("reduced", latents, features, served, serves, part)
+        shares = reduced_global_shares(latents, features, served, serves, part)
         earned.append(projected_global_utility(shares, served, serves, part, part, EXACT).numpy())
     np.testing.assert_allclose(np.max(earned, axis=0), best, rtol=1e-4)
     assert (np.max(earned, axis=0) <= best * (1.0 + 1e-7)).all()
@@ -145,9 +145,7 @@ def test_certain_choices_earn_what_the_environment_pays(multicast, rule):
     env = make_env("tiny", sigma=0.1, seed=3, num_envs=32, multicast=multicast, timeout_rule=rule, aps=3, heads_per_ap=(1, 4))
     twin, heads, committees, local, global_ = drawn(env, torch.Generator().manual_seed(1))
     truth = env.truth
-    action = Action(
-        local_action_in("reduced", local, heads, twin.local), global_action_in("reduced", global_, committees, twin.global_)
-    )
+    action = Action(reduced_local_action(local, heads, twin.local), reduced_global_action(global_, committees, twin.global_))
     step = env.step(action)
     access = assign(action.global_.preference, truth.global_.capacity)
     served = batch(access[:, None, :] == np.arange(2)[:, None])
