@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 from .clones import CLONES, NO_CLONES, Clones
 from .search_space import Range, SearchSpace
@@ -135,10 +135,16 @@ class MappoSettings:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> MappoSettings:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """From plain data; what is not named keeps its default, log standard deviations that of the action space. InputError
         for unknown fields and impossible values."""
-        return changed(_in_spaces(cls(), data), data)
+        start = cls()
+        teams = {
+            name: _in_its_space(getattr(start, name), given, name)
+            for name, given in data.items()
+            if name in TEAM_DEFAULTS and isinstance(given, Mapping) and "actions" in given
+        }
+        return changed(replace(start, **teams), data)
 
 
 PRINTED_LOCAL = replace(LOCAL_DEFAULTS, networks="own", context="own")
@@ -155,11 +161,6 @@ class PrintedSettings(MappoSettings):
     clones: Clones = NO_CLONES
     local: TeamSettings = PRINTED_LOCAL
     global_: TeamSettings = PRINTED_GLOBAL
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> PrintedSettings:
-        """As MappoSettings; what is not named keeps the default of this preset."""
-        return changed(_in_spaces(cls(), data), data)
 
 
 def _team_space(team: str) -> dict[str, Range]:
@@ -183,20 +184,11 @@ SEARCH_SPACE: SearchSpace = {
 """What ``twingap tune mappo`` (and mappo_paper) varies: about a factor of ten around the defaults."""
 
 
-Settings = TypeVar("Settings", bound=MappoSettings)
-
-
-def _in_spaces(settings: Settings, data: Mapping[str, Any]) -> Settings:
-    """The settings with each team in the action space that the data name, and that space's standard deviations."""
-    for name in TEAM_DEFAULTS:
-        given = data.get(name)
-        if isinstance(given, Mapping) and "actions" in given:
-            actions = require_actions(given["actions"], name)
-            defaults = TEAM_DEFAULTS[name][actions]
-            starts, ends = defaults.log_std_start, defaults.log_std_end
-            team = replace(getattr(settings, name), actions=actions, log_std_start=starts, log_std_end=ends)
-            settings = replace(settings, **{name: team})
-    return settings
+def _in_its_space(team: TeamSettings, given: Mapping[str, Any], prefix: str) -> TeamSettings:
+    """The team's settings with the given changes, from the standard deviations of the action space that they name."""
+    defaults = TEAM_DEFAULTS[prefix][require_actions(given["actions"], prefix)]
+    start = replace(team, log_std_start=defaults.log_std_start, log_std_end=defaults.log_std_end)
+    return changed(start, given, f"{prefix}.")
 
 
 def require_actions(value: object, prefix: str) -> Actions:

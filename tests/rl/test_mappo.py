@@ -12,7 +12,14 @@ from twingap.rl.distributions import Bernoulli, Gaussian, Hybrid
 from twingap.rl.environment import make_env
 from twingap.rl.learners import train
 from twingap.rl.mappo import clipped_loss, clipped_slope, movement
-from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, MappoSettings
+from twingap.rl.mappo_settings import (
+    GLOBAL_DEFAULTS,
+    LOCAL_DEFAULTS,
+    PRINTED_GLOBAL,
+    REDUCED_LOCAL_DEFAULTS,
+    MappoSettings,
+    PrintedSettings,
+)
 from twingap.rl.mappo_training import MappoTrainer
 from twingap.rl.value_normalisation import ValueNormaliser
 
@@ -212,6 +219,14 @@ def test_settings_survive_json_and_partial_changes_keep_the_rest():
     changed = MappoSettings.from_json({"global_": {"log_std_start": {"pace": -2.0}}})
     assert changed.global_.log_std_start == {**GLOBAL_DEFAULTS.log_std_start, "pace": -2.0}
     assert changed.local == LOCAL_DEFAULTS
+    # As printed, networks are per agent; who asks for the other action space shares them.
+    shared = {"actions": "reduced", "networks": "shared"}
+    printed = PrintedSettings.from_json({"local": shared})
+    assert isinstance(printed, PrintedSettings)
+    assert printed.local == REDUCED_LOCAL_DEFAULTS
+    assert printed.global_ == PRINTED_GLOBAL
+    with pytest.raises(InputError):
+        PrintedSettings.from_json({"local": {"actions": "reduced"}})
 
 
 def weights(trainer):
