@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, ClassVar
@@ -14,12 +13,12 @@ from torch import Tensor
 from ..rl.actor_policy import ActorPolicy, saved_policy
 from ..rl.environment import Environment, EnvironmentState
 from ..rl.features import CommitteeFeatures, HeadFeatures
-from ..rl.learners import LearnerEntry, TrainerState, UpdateRecord
+from ..rl.learners import LearnerEntry, TrainerState
 from ..rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, TeamSettings
 from ..rl.networks import GlobalActor, LocalActor
+from ..rl.run import Learnt, Run, last_progress
 from ..rl.saved_tensors import below
 from ..rl.team_networks import global_networks, local_networks
-from ..rl.threads import one_thread
 from ..rl.value_normalisation import ValueNormaliser
 from .a3c import A3cNumbers, Networks, SharedTeam
 from .a3c_settings import SEARCH_SPACE, A3cSettings, A3cTeam
@@ -27,15 +26,14 @@ from .a3c_workers import HomeWorker, WorkerPlan, WorkerState, gather, start_work
 from .game import CPU, GLOBAL, LOCAL, Features, features_of
 
 
-class A3cTrainer:
-    """A run of A3C (``rl.learners.Trainer``). The environment it is given says what is played and shows one epoch, to which
-    feature scales are fitted; workers play environments of their own like it."""
+class A3cTrainer(Run[A3cSettings]):
+    """A run of A3C. The environment it is given says what is played and shows one epoch, to which feature scales are fitted;
+    workers play environments of their own like it."""
 
     learner: ClassVar[str] = "a3c"
 
     def __init__(self, env: Environment, settings: A3cSettings, seed: int) -> None:
-        self.env, self.settings, self.seed = env, settings, seed
-        self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
+        super().__init__(env, settings, seed)
         # torch's layers initialise from its global generator: borrow it, and give it back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -57,16 +55,8 @@ class A3cTrainer:
         assert isinstance(global_, GlobalActor)
         return ActorPolicy(local, global_, CPU)
 
-    @property
-    def finished(self) -> bool:
-        """All updates done."""
-        return self.updates >= self.settings.updates
-
-    @one_thread()
-    def update(self) -> UpdateRecord:
+    def learn(self, progress: float) -> Learnt:
         """Let every worker push its number of times."""
-        started = time.perf_counter()
-        progress = self.updates / self.settings.updates
         for worker in self.workers:
             worker.ready()
         for worker in self.workers:
@@ -74,13 +64,8 @@ class A3cTrainer:
         found = gather(self.workers)
         paid = {team: np.mean([each[team] for each in found], axis=0) for team in self.shared}
         self._pull(progress)
-        self.updates += 1
-        self.agent_steps += self.rows * sum(len(each) for each in paid.values())
-        self.seconds += time.perf_counter() - started
-        return UpdateRecord(
-            update=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
+        return Learnt(
+            rows=self.rows * sum(len(each) for each in paid.values()),
             reward_local=float(paid[LOCAL].sum()),
             reward_global=float(paid[GLOBAL].sum()),
             figures={f"{team}.pushes": float(shared.pushes) for team, shared in self.shared.items()},
@@ -95,21 +80,14 @@ class A3cTrainer:
             tensors |= {f"{team}.actor.{name}": tensor for name, tensor in actor.items()}
             # Scales of the critic's features are no weights.
             tensors |= {f"{team}.critic.{name}": tensor for name, tensor in self.networks[team].critic.state_dict().items()}
-        standing: list[dict[str, Any]] = []
+        workers: list[dict[str, Any]] = []
         for index, worker in enumerate(self.workers):
             state = worker.state()
             tensors[f"worker.{index}.generator"] = torch.tensor(list(state.generator), dtype=torch.uint8)
             tensors[f"worker.{index}.latent"] = torch.tensor(state.environment.latent)
             where = state.environment
-            standing.append({"epoch": where.epoch, "truth_rng": where.truth_rng, "error_rng": where.error_rng})
-        return TrainerState(
-            tensors={name: tensor.detach().clone() for name, tensor in tensors.items()},
-            environment=self.env.state(),
-            updates=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
-            extra={"workers": standing},
-        )
+            workers.append({"epoch": where.epoch, "truth_rng": where.truth_rng, "error_rng": where.error_rng})
+        return self._state_of(tensors, {"workers": workers})
 
     def restore(self, state: TrainerState) -> None:
         """Go on from there: with the same settings and scenario, bit for bit as if never interrupted (unless ``free``)."""
@@ -122,7 +100,7 @@ class A3cTrainer:
             environment = EnvironmentState(latent, where["epoch"], where["truth_rng"], where["error_rng"])
             worker.restore(WorkerState(environment, bytes(state.tensors[f"worker.{index}.generator"].tolist())))
         self.env.restore(state.environment)
-        self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
+        self._count_from(state)
 
     def _pull(self, progress: float) -> None:
         """Make the shared weights those of the policy."""
@@ -161,8 +139,7 @@ def numbers_of(settings: A3cSettings, team: A3cTeam) -> A3cNumbers:
 
 def policy_of(settings: A3cSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run. RuntimeError or KeyError when the tensors do not fit the settings."""
-    progress = max(state.updates - 1, 0) / settings.updates
-    return saved_policy(*team_settings(settings), state.tensors, progress)
+    return saved_policy(*team_settings(settings), state.tensors, last_progress(settings, state))
 
 
 LEARNER = LearnerEntry(settings=A3cSettings, trainer=A3cTrainer, policy=policy_of, space=SEARCH_SPACE)

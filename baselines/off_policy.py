@@ -6,7 +6,6 @@ A player is one team's networks, targets and optimisers; it chooses, and says wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
@@ -17,8 +16,9 @@ from ..rl.actions import Action
 from ..rl.distributions import Latents
 from ..rl.environment import Environment
 from ..rl.features import CommitteeFeatures, HeadFeatures
-from ..rl.learners import TrainerState, UpdateRecord
+from ..rl.learners import TrainerState
 from ..rl.observation import Observation
+from ..rl.run import Learnt, Run
 from ..rl.saved_tensors import below
 from ..rl.threads import one_thread
 from .game import GLOBAL, LOCAL, TEAMS, Features, Game, TwinGame, action_of, as_tensor, features_of
@@ -106,15 +106,13 @@ class PlayerPolicy:
 MakePlayers = Callable[[Mapping[str, Features], Any], dict[str, Player]]
 
 
-class OffPolicyTrainer:
-    """A run of an off-policy learner (``rl.learners.Trainer``); subclasses say which."""
+class OffPolicyTrainer(Run[OffPolicySettings]):
+    """A run of an off-policy learner; subclasses say which."""
 
-    learner: ClassVar[str]
     make_players: ClassVar[MakePlayers]
 
     def __init__(self, env: Environment, settings: OffPolicySettings, seed: int) -> None:
-        self.env, self.settings, self.seed = env, settings, seed
-        self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
+        super().__init__(env, settings, seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.game = TwinGame(env)
         # torch's layers initialise from its global generator: borrow it, and give it back as it was.
@@ -129,24 +127,11 @@ class OffPolicyTrainer:
         """Acts with the present weights (not a copy)."""
         return PlayerPolicy(self.players)
 
-    @property
-    def finished(self) -> bool:
-        """All updates done."""
-        return self.updates >= self.settings.updates
-
-    @one_thread()
-    def update(self) -> UpdateRecord:
+    def learn(self, progress: float) -> Learnt:
         """Roll out, then learn from the replay."""
-        started = time.perf_counter()
-        progress = self.updates / self.settings.updates
         paid, figures = play(self.game, self.players, self.memories, self.settings, progress, self.generator)
-        self.updates += 1
-        self.agent_steps += self.settings.rollout * self.env.num_envs * sum(len(each) for each in paid.values())
-        self.seconds += time.perf_counter() - started
-        return UpdateRecord(
-            update=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
+        return Learnt(
+            rows=self.settings.rollout * self.env.num_envs * sum(len(each) for each in paid.values()),
             reward_local=float(paid[LOCAL].sum()),
             reward_global=float(paid[GLOBAL].sum()),
             figures=figures,
@@ -159,13 +144,7 @@ class OffPolicyTrainer:
             tensors |= {f"{team}.{name}": tensor for name, tensor in self.players[team].tensors().items()}
             tensors |= {f"{team}.example.{name}": tensor for name, tensor in parts_of(self.examples[team]).items()}
             tensors |= {f"{team}.replay.{name}": tensor for name, tensor in self.memories[team].tensors().items()}
-        return TrainerState(
-            tensors={name: tensor.detach().clone() for name, tensor in tensors.items()},
-            environment=self.env.state(),
-            updates=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
-        )
+        return self._state_of(tensors, {})
 
     def restore(self, state: TrainerState) -> None:
         """Go on from there: with the same settings, scenario and machine, bit for bit as if never interrupted."""
@@ -175,7 +154,7 @@ class OffPolicyTrainer:
             self.players[team].restore(below(team, state.tensors))
             self.memories[team].restore(below(f"{team}.replay", state.tensors), type(self.game.features[team]))
         self.game.see(self.env.restore(state.environment))
-        self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
+        self._count_from(state)
 
 
 def saved_players(make_players: MakePlayers, settings: OffPolicySettings, state: TrainerState) -> PlayerPolicy:

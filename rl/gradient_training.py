@@ -9,7 +9,6 @@ own.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import ClassVar
@@ -28,14 +27,14 @@ from .distributions import Hybrid, Latents
 from .environment import Environment
 from .features import committee_features, head_features
 from .gradient_settings import SEARCH_SPACE, GradientSettings, GradientTeamSettings
-from .learners import LearnerEntry, TrainerState, UpdateRecord
+from .learners import LearnerEntry, TrainerState
 from .mappo_settings import TEAM_DEFAULTS, TeamSettings
 from .observation import Observation
 from .relaxation import mixed_assignment, projected_global_utility, projected_local_utility
+from .run import Learnt, Run
 from .saved_tensors import below, optimiser_tensors, restore_optimiser
 from .team_networks import AnyGlobalActor, AnyLocalActor, global_networks, local_networks
 from .teams import best_latents, scores
-from .threads import one_thread
 from .twin import TwinError
 
 CPU = torch.device("cpu")
@@ -77,7 +76,7 @@ class Climber:
         restore_optimiser(self.optimiser, below("optimiser", tensors))
 
 
-class GradientTrainer:
+class GradientTrainer(Run[GradientSettings]):
     """A run of the gradient learner. One update: one epoch of every environment, one step of each team."""
 
     learner: ClassVar[str] = "gradient"
@@ -85,8 +84,7 @@ class GradientTrainer:
     def __init__(self, env: Environment, settings: GradientSettings, seed: int) -> None:
         LEARNER.check_rules(env.rules)
         self.clones = settings.clones.factors(env.num_envs)
-        self.env, self.settings, self.seed = env.with_clones(self.clones), settings, seed
-        self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
+        super().__init__(env.with_clones(self.clones), settings, seed)
         self.observation: Observation = self.env.reset()
         twin, seen = self.observation.twin, believed(self.observation, env.twin_error)
         with torch.random.fork_rng(devices=[]):
@@ -101,18 +99,10 @@ class GradientTrainer:
         """Acts with the present weights (not a copy)."""
         return ActorPolicy(*self._actors, CPU, self.env.twin_error)
 
-    @property
-    def finished(self) -> bool:
-        """All updates done."""
-        return self.updates >= self.settings.updates
-
-    @one_thread()
-    def update(self) -> UpdateRecord:
+    def learn(self, progress: float) -> Learnt:
         """One step uphill for both teams on the present epoch, then on to the next one."""
-        started = time.perf_counter()
         settings, env = self.settings, self.env
         local_space, global_space = ACTION_SPACES[settings.local.actions], ACTION_SPACES[settings.global_.actions]
-        progress = self.updates / settings.updates
         smoothing = Smoothing(*(width.at(progress) for width in (settings.level, settings.timeout, settings.slowest)))
         twin, truth = self.observation.twin, env.truth
         seen = believed(self.observation, env.twin_error)
@@ -145,13 +135,8 @@ class GradientTrainer:
                 )
             )
         self.observation = step.observation
-        self.updates += 1
-        self.agent_steps += step.reward_ap.size + step.reward_manager.size
-        self.seconds += time.perf_counter() - started
-        return UpdateRecord(
-            update=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
+        return Learnt(
+            rows=step.reward_ap.size + step.reward_manager.size,
             reward_local=float(step.reward_local.mean()),
             reward_global=float(step.reward_global[self.clones == 1.0].mean()),
             figures={
@@ -169,16 +154,14 @@ class GradientTrainer:
         """All that the run's future depends on (a copy)."""
         tensors = {f"local.{name}": tensor for name, tensor in self.local.tensors().items()}
         tensors |= {f"global.{name}": tensor for name, tensor in self.global_.tensors().items()}
-        copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-        extra = {"twin_error": asdict(self.env.twin_error)}
-        return TrainerState(copies, self.env.state(), self.updates, self.seconds, self.agent_steps, extra)
+        return self._state_of(tensors, {"twin_error": asdict(self.env.twin_error)})
 
     def restore(self, state: TrainerState) -> None:
         """Go on from there: bit for bit as if never interrupted."""
         self.local.restore(below("local", state.tensors))
         self.global_.restore(below("global", state.tensors))
         self.observation = self.env.restore(state.environment)
-        self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
+        self._count_from(state)
 
 
 def _locations(distribution: Hybrid) -> Latents:

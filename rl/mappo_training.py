@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import ClassVar
 
@@ -16,18 +15,18 @@ from .actor_policy import ActorPolicy, saved_policy
 from .belief import believed
 from .environment import Environment
 from .features import CommitteeFeatures, HeadFeatures, committee_features, head_features
-from .learners import LearnerEntry, TrainerState, UpdateRecord
+from .learners import LearnerEntry, TrainerState
 from .mappo import Learner
 from .mappo_settings import SEARCH_SPACE, Device, MappoSettings, PrintedSettings
 from .observation import Observation
+from .run import Learnt, Run, last_progress
 from .saved_tensors import below
 from .team_networks import AnyGlobalActor, AnyLocalActor, global_networks, local_networks
-from .threads import one_thread
 from .twin import TwinError
 
 
-class MappoTrainer:
-    """A MAPPO run that can be looked at, stopped and continued between any two updates.
+class MappoTrainer(Run[MappoSettings]):
+    """A MAPPO run.
 
     The two teams share no variable of Problem (16), hence no network and no loss; they share the epochs. ``seed`` decides
     initial weights, draws and minibatches; the environment has its own.
@@ -37,9 +36,8 @@ class MappoTrainer:
 
     def __init__(self, env: Environment, settings: MappoSettings, seed: int) -> None:
         self.clones = settings.clones.factors(env.num_envs)
-        self.env, self.settings, self.seed = env.with_clones(self.clones), settings, seed
+        super().__init__(env.with_clones(self.clones), settings, seed)
         self.device = pick_device(settings.device)
-        self.updates, self.seconds, self.agent_steps = 0, 0.0, 0
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.observation: Observation = self.env.reset()
         heads, committees = self._features()
@@ -59,18 +57,10 @@ class MappoTrainer:
         assert isinstance(global_, AnyGlobalActor)
         return ActorPolicy(local, global_, self.device, self.env.twin_error)
 
-    @property
-    def finished(self) -> bool:
-        """All updates done."""
-        return self.updates >= self.settings.updates
-
-    @one_thread()
-    def update(self) -> UpdateRecord:
+    def learn(self, progress: float) -> Learnt:
         """Roll out, update both teams."""
-        started = time.perf_counter()
         settings, env = self.settings, self.env
         local_space, global_space = ACTION_SPACES[settings.local.actions], ACTION_SPACES[settings.global_.actions]
-        progress = self.updates / settings.updates
         self.local.advance(progress)
         self.global_.advance(progress)
         paid_local, paid_global, ends = [], [], []
@@ -96,13 +86,8 @@ class MappoTrainer:
         record_local = self.local.update(batch, self.generator)
         batch = self.global_.batch(rewards_global, terminated, committees)
         record_global = self.global_.update(batch, self.generator)
-        self.updates += 1
-        self.agent_steps += rewards_local.size + rewards_global.size
-        self.seconds += time.perf_counter() - started
-        return UpdateRecord(
-            update=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
+        return Learnt(
+            rows=rewards_local.size + rewards_global.size,
             reward_local=float(rewards_local.sum(axis=-1).mean()),
             reward_global=float(rewards_global[:, self.clones == 1.0].sum(axis=-1).mean()),
             figures=record_local.figures("local")
@@ -122,14 +107,7 @@ class MappoTrainer:
         tensors = {f"local.{name}": tensor for name, tensor in self.local.tensors().items()}
         tensors |= {f"global.{name}": tensor for name, tensor in self.global_.tensors().items()}
         tensors["generator"] = self.generator.get_state()
-        return TrainerState(
-            tensors={name: tensor.detach().cpu().clone() for name, tensor in tensors.items()},
-            environment=self.env.state(),
-            updates=self.updates,
-            seconds=self.seconds,
-            agent_steps=self.agent_steps,
-            extra={"twin_error": asdict(self.env.twin_error)},
-        )
+        return self._state_of(tensors, {"twin_error": asdict(self.env.twin_error)})
 
     def restore(self, state: TrainerState) -> None:
         """Go on from there: with the same settings, scenario and device, bit for bit as if never interrupted."""
@@ -137,14 +115,14 @@ class MappoTrainer:
         self.global_.restore(below("global", state.tensors))
         self.generator.set_state(state.tensors["generator"])
         self.observation = self.env.restore(state.environment)
-        self.updates, self.seconds, self.agent_steps = state.updates, state.seconds, state.agent_steps
+        self._count_from(state)
 
 
 def policy_of(settings: MappoSettings, state: TrainerState) -> ActorPolicy:
     """The scheduler of a saved run, on the CPU. RuntimeError or KeyError when the tensors do not fit the settings."""
     # Only draws depend on how far the schedule of the standard deviations has come: as in the last update.
-    progress = max(state.updates - 1, 0) / settings.updates
-    return saved_policy(settings.local, settings.global_, state.tensors, progress, TwinError(**state.extra["twin_error"]))
+    progress, error = last_progress(settings, state), TwinError(**state.extra["twin_error"])
+    return saved_policy(settings.local, settings.global_, state.tensors, progress, error)
 
 
 def pick_device(name: Device) -> torch.device:
