@@ -12,10 +12,10 @@ There is no clip (28): nothing holds the policy near the one that drew the data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
@@ -141,21 +141,17 @@ def actor_critic_loss(
     return policy - bonus + (value - returns).square().mean()
 
 
-class Turnstile(Protocol):
-    """Who may push when."""
-
-    def turn(self, worker: int) -> AbstractContextManager[None]:
-        """The block in which a worker pushes and pulls."""
-        ...
+# The block in which a worker pushes and pulls: begins when it is its turn.
+Turn = Callable[[], AbstractContextManager[None]]
 
 
 class Worker:
     """Plays its own game with its own copies."""
 
     def __init__(
-        self, game: Game, networks: Mapping[str, Networks], shared: Mapping[str, SharedTeam], generator: Generator, index: int
+        self, game: Game, networks: Mapping[str, Networks], shared: Mapping[str, SharedTeam], generator: Generator
     ) -> None:
-        self.game, self.networks, self.shared, self.generator, self.index = game, networks, shared, generator, index
+        self.game, self.networks, self.shared, self.generator = game, networks, shared, generator
         self.normalisers = {team: ValueNormaliser(each.numbers.value_decay) for team, each in shared.items()}
 
     def pull(self) -> None:
@@ -163,8 +159,9 @@ class Worker:
         for team, shared in self.shared.items():
             shared.pull(self.networks[team], self.normalisers[team])
 
-    def run(self, pushes: int, progress: float, turnstile: Turnstile) -> dict[str, Floats]:
-        """Roll out and push this many times, pulling after each; mean reward per agent by team [agent]."""
+    def run(self, pushes: int, progress: float, turn: Turn = nullcontext) -> dict[str, Floats]:
+        """Roll out and push this many times, pulling after each; mean reward per agent by team [agent]. turn: without one it is
+        always its turn."""
         for networks in self.networks.values():
             if networks.spreads is not None:
                 networks.spreads.progress = progress
@@ -173,7 +170,7 @@ class Worker:
             found = self.gradients()
             for team, (_, _, rewards) in found.items():
                 paid[team].append(rewards)
-            with turnstile.turn(self.index):
+            with turn():
                 for team, (gradient, returns, _) in found.items():
                     self.shared[team].push(gradient, returns, progress)
                 self.pull()

@@ -23,15 +23,14 @@ LOOK = 1.0
 
 @dataclass(frozen=True)
 class Place:
-    """One worker's place: where its ticket arrives, and where the next one's goes (``a3c.Turnstile``)."""
+    """One worker's place: where its ticket arrives, and where the next one's goes."""
 
     arrives: Connection
     leaves: Connection
 
     @contextlib.contextmanager
-    def turn(self, worker: int) -> Iterator[None]:
+    def turn(self) -> Iterator[None]:
         """Wait for the ticket, hand it on afterwards; SystemExit when the program is gone."""
-        del worker
         while not self._taken():
             program = multiprocessing.parent_process()
             if program is not None and not program.is_alive():

@@ -8,13 +8,12 @@ runs repeat bit for bit with any number of workers (the number itself matters); 
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import multiprocessing
 import signal
 import traceback
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -87,7 +86,7 @@ class WorkerPlan:
         )
         generator = torch.Generator().manual_seed(self.seed)
         own = {team: copy.deepcopy(each) for team, each in networks.items()}
-        return Worker(TwinGame(env), own, shared, generator, self.index)
+        return Worker(TwinGame(env), own, shared, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +110,7 @@ class HomeWorker:
 
     def go(self, pushes: int, progress: float) -> None:
         """Run."""
-        self._found = self.worker.run(pushes, progress, self)
-
-    @contextlib.contextmanager
-    def turn(self, worker: int) -> Iterator[None]:
-        """It is always its turn."""
-        del worker
-        yield
+        self._found = self.worker.run(pushes, progress)
 
     def done(self) -> dict[str, Floats]:
         """Mean reward per agent by team."""
@@ -281,7 +274,7 @@ def answer(worker: Worker, word: str, rest: tuple[Any, ...], place: Place) -> An
     """What a worker's process does at each word."""
     if word == "run":
         pushes, progress = rest
-        return worker.run(pushes, progress, place)
+        return worker.run(pushes, progress, place.turn)
     if word == "pull":
         return worker.pull()
     if word == "state":

@@ -16,7 +16,6 @@ trusted implementation's score when its mean lies within or above that interval.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -182,14 +181,6 @@ def train_ddpg(steps: int, seed: int):
     return off_policy(player, VectorGame("Pendulum-v1", 1, seed, torque), settings, steps, seed)
 
 
-class Alone:
-    """The turnstile of the only worker."""
-
-    def turn(self, worker: int):
-        del worker
-        return contextlib.nullcontext()
-
-
 def train_a3c(steps: int, seed: int):
     torch.manual_seed(seed)
     networks = {TEAM: Networks(PushActor(), Value())}
@@ -198,11 +189,11 @@ def train_a3c(steps: int, seed: int):
     numbers = A3cNumbers(7e-4, 7e-4, 0.0, 5, 0.99, 1.0, 1.0, 0.05, 0.99, {}, False, "rmsprop")
     shared = {TEAM: SharedTeam(networks[TEAM], numbers)}
     copies = 8
-    worker = Worker(VectorGame("CartPole-v1", copies, seed, push), networks, shared, torch.Generator().manual_seed(seed), 0)
+    worker = Worker(VectorGame("CartPole-v1", copies, seed, push), networks, shared, torch.Generator().manual_seed(seed))
     worker.pull()
     pushes = steps // (copies * numbers.rollout)
     for done in range(0, pushes, PUSHES):
-        worker.run(min(PUSHES, pushes - done), done / pushes, Alone())
+        worker.run(min(PUSHES, pushes - done), done / pushes)
     return lambda features: networks[TEAM].actor(features).mode()
 
 

@@ -66,16 +66,6 @@ def test_shared_optimisers_are_torchs(name, torchs):
     assert int(shared.pushes) == 5
 
 
-class InTurn:
-    """The turnstile of one worker, without waiting."""
-
-    def turn(self, worker):
-        import contextlib
-
-        del worker
-        return contextlib.nullcontext()
-
-
 def by_hand(workers):
     """The weights after one update if gradients are computed in turn on stale copies: what tickets promise."""
     env = environment()

@@ -193,7 +193,7 @@ def test_a_workers_gradient_is_that_of_their_a2c():
         Worth(copy.deepcopy(parts.value_net), copy.deepcopy(policy.value_net)),
     )
     game = Recorded()
-    worker = Worker(game, {"agent": networks}, {"agent": SharedTeam(networks, numbers)}, torch.Generator().manual_seed(1), 0)
+    worker = Worker(game, {"agent": networks}, {"agent": SharedTeam(networks, numbers)}, torch.Generator().manual_seed(1))
     gradient, returns, _ = worker.gradients()["agent"]
 
     buffer, begins = model.rollout_buffer, np.ones(3)

@@ -77,7 +77,7 @@ def test_workers_count_what_lies_beyond_a_cut(tasks):
 
     networks = {tasks.TEAM: Networks(tasks.PushActor(), tasks.Value())}
     shared = {tasks.TEAM: SharedTeam(networks[tasks.TEAM], A3cNumbers(1e-3, 1e-3, 1.0, 2, 0.5, 1.0, 1.0, 0.5, 0.99, {}, False))}
-    worker = Worker(Cut(), networks, shared, torch.Generator().manual_seed(0), 0)
+    worker = Worker(Cut(), networks, shared, torch.Generator().manual_seed(0))
     _, returns, _ = worker.gradients()[tasks.TEAM]
     beyond = float(networks[tasks.TEAM].critic(tasks.Vector(torch.ones(1, 4))).detach())
     np.testing.assert_allclose(returns.numpy(), 1.0 + 0.5 * beyond, rtol=1e-5)
