@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 from ..opt.registry import registered_solvers
-from .report.comparison_page import ComparisonContent, comparison_page
+from .report.comparison_content import ComparisonContent
+from .report.comparison_page import comparison_page
 from .report.origin import Origin, seeds_in_words
 from .report.page import data_section, write_page
 from .solver_comparison_config import ComparisonConfig

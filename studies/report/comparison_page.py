@@ -5,43 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
-
 import pandas as pd
 from markupsafe import Markup
 
-from ..few_seeds import marked, warning
-from ..solver_comparison_rows import MEANING, REFUSED
-from ..solver_traces import Trace
-from .comparison_figures import families_compared, performance_profiles, progress_over_time, traces_of_snapshots
-from .origin import Origin
-from .page import Column, Page, Picture, Section, Table, Text, fixed, settings_section
+from ..few_seeds import warning
+from .comparison_content import ComparisonContent
+from .comparison_pictures import comparison_pictures
+from .comparison_tables import by_family, by_solver, every_run, in_pairs
+from .page import Column, Page, Section, Table, Text, settings_section
 from .style import label
-
-
-@dataclass(frozen=True, eq=False)
-class ComparisonContent:
-    """What the page shows; tables and traces as in ``ComparisonResults``. about: per solver what it proves, handles and its
-    versions; gap: asked for; time_limit [s]; settings: shown as they are; origin: what made the numbers; data: downloads."""
-
-    runs: pd.DataFrame
-    traces: Mapping[tuple[str, str], Trace]
-    scores: pd.DataFrame
-    solvers: pd.DataFrame
-    families: pd.DataFrame
-    pairs: pd.DataFrame
-    bounds: pd.DataFrame
-    cells: pd.DataFrame
-    failures: pd.DataFrame
-    about: Sequence[Mapping[str, str]]
-    gap: float
-    time_limit: float
-    settings: Mapping[str, Any]
-    origin: Origin | None
-    data: Section
 
 
 def comparison_page(content: ComparisonContent) -> Page:
@@ -51,11 +23,11 @@ def comparison_page(content: ComparisonContent) -> Page:
         heading="Which solver proves the optimum, how fast, and do they agree?",
         sections=[
             Section("", _summary(content)),
-            Section("Figures", _pictures(content)),
+            Section("Figures", comparison_pictures(content)),
             Section("What the bounds rest on", _bounds(content)),
-            Section("Solvers in pairs", _pairs(content)),
-            Section("By family", [_families(content)]),
-            Section("Every run", _runs(content)),
+            Section("Solvers in pairs", in_pairs(content)),
+            Section("By family", [by_family(content)]),
+            Section("Every run", every_run(content)),
             Section("How it was measured", _methods(content)),
             content.data,
             settings_section(content.settings, content.cells),
@@ -75,19 +47,10 @@ def _summary(content: ComparisonContent) -> list[Text | Table]:
         f"above it. {_agreement(content)}"
     )
     busy: str | None = _busy(runs)
-    table = Table(
-        _score_columns(content, [Column("solver", "solver", label)], fastest=True),
-        content.solvers.to_dict("records"),
-        note=(
-            "Failures are scored at the time limit; refusals (modes, licences) are left out, so rows rest on different "
-            "snapshots where 'takes on' differs: compare such solvers in pairs below. The virtual best is, on each "
-            "snapshot, the best of all solvers. Integrals are means in seconds; 0 is best, the time limit is worst."
-        ),
-    )
     warnings = [busy] if busy else []
     weak = warning(snapshots, "snapshots")
     warnings += [weak] if weak else []
-    return [Text(lead), *(Text(each, warning=True) for each in warnings), table]
+    return [Text(lead), *(Text(each, warning=True) for each in warnings), by_solver(content)]
 
 
 def _agreement(content: ComparisonContent) -> str:
@@ -113,72 +76,6 @@ def _busy(runs: pd.DataFrame) -> Markup | None:
         "the wall clock, by which limits and scores go, are longer than on an idle machine; processor seconds are in the "
         "table of runs."
     ).format(share=100 * share)
-
-
-def _score_columns(content: ComparisonContent, first: list[Column], *, fastest: bool) -> list[Column]:
-    percent = f"{100 * content.gap:g} %"
-    columns = [
-        *first,
-        Column("taken", "takes on", lambda count: marked(int(count)), "snapshots of modes and sizes that it does not refuse"),
-        Column("proved", "proved", _count, f"where it proved a gap of {percent} within the time limit"),
-        Column("found", "found", _count, f"where it held a decision within {percent} of the best bound that anyone proves"),
-        Column("failed", "failed", _count, "killed or crashed"),
-    ]
-    if fastest:
-        columns.append(Column("fastest", "fastest", _count, "where nobody proved the gap sooner"))
-    return [
-        *columns,
-        Column("median_seconds", "median s", _seconds, "median time to prove the gap; the time limit where it did not"),
-        Column("shifted_mean", "shifted mean s", fixed(2), "shifted geometric mean of the same times: shift 10 s, floor 1 s"),
-        Column("gap_left", "gap left %", _percent, "mean over snapshots of the gap at the end, clipped to 100 %"),
-        Column("gap_integral", "gap integral s", fixed(2)),
-        Column("primal_integral", "primal integral s", fixed(2)),
-        Column("dual_integral", "dual integral s", fixed(2)),
-    ]
-
-
-def _pictures(content: ComparisonContent) -> list[Picture]:
-    one_each = list(content.runs.drop_duplicates("group")["snapshot"])
-    asked = f"{100 * content.gap:g} %"
-    return [
-        Picture(
-            "profile",
-            partial(performance_profiles, content.scores),
-            "Performance profiles (Dolan and Moré)",
-            "Height at 1×: share of its snapshots on which a solver is the fastest; far right: share it does at all. Left: "
-            f"the solver itself proves a gap of {asked}. Right: it holds a decision within {asked} of the best bound that "
-            "anyone proves, whoever proves it. In brackets: snapshots that it takes on, of all; modes it does not handle do "
-            "not count against it.",
-            "Step curves of the share of snapshots each solver does within a factor of the fastest solver's time; the table "
-            "of solvers holds the counts.",
-        ),
-        Picture(
-            "time",
-            partial(progress_over_time, content.runs, content.traces, content.time_limit),
-            "Gap against time",
-            "Left: gap between a solver's own bound and its own decision, clipped to 100 %, mean over its runs; the area "
-            "under a line on a linear time axis is its mean gap integral. multistart and other solvers without a bound stay "
-            "at 100 %. Right: share of runs whose gap was proved by then.",
-            "Mean gap and share of proved runs of each solver over time from a millisecond to the time limit.",
-        ),
-        Picture(
-            "families",
-            partial(families_compared, content.scores, content.gap, content.time_limit),
-            "Every snapshot, family by family",
-            "Left: seconds until the gap was proved; hollow at the right end: not proved within the time limit. Right: the "
-            "gap that was left; hollow beyond the dotted line: wider than asked. A solver without a mark refuses the family.",
-            "Marks of each solver's time and gap for every snapshot of every family; the table of runs holds the numbers.",
-        ),
-        Picture(
-            "traces",
-            partial(traces_of_snapshots, content.runs, content.traces, one_each, content.gap, content.time_limit),
-            "Traces: one snapshot of each family",
-            "Dashed: bound, from above; solid: objective of the decision held, from below; both as distance to the best "
-            "decision that anyone holds. The grey band is the gap that was asked for; the scale is linear inside it and "
-            "logarithmic outside, cut at 150 %. A line starts when there is something to draw.",
-            "Bounds falling and objectives rising over time for each solver, one panel per family.",
-        ),
-    ]
 
 
 def _bounds(content: ComparisonContent) -> list[Text | Table]:
@@ -220,83 +117,6 @@ def _bounds(content: ComparisonContent) -> list[Text | Table]:
     return [about, Text(floating), Text(check), closest]
 
 
-def _pairs(content: ComparisonContent) -> list[Text | Table]:
-    others = list(dict.fromkeys(content.pairs["other"]))
-    columns = [Column("solver", "takes (times as long as)", label)]
-    columns += [Column(other, f"× {label(other)}", lambda pair: f"{pair:.3g} ({pair.snapshots})") for other in others]
-    rows: dict[str, dict[str, Any]] = {}
-    for each in content.pairs.to_dict("records"):
-        row = rows.setdefault(each["solver"], {"solver": each["solver"]})
-        if each["solver"] != each["other"] and each["snapshots"]:
-            factor = _Factor(each["factor"])
-            factor.snapshots = each["snapshots"]
-            row[each["other"]] = factor
-    text = (
-        "Geometric mean of the ratio of times to prove the gap, over the snapshots that both take on (in brackets). A time "
-        "that ran into the limit counts as the limit, so factors against solvers that failed often are understated."
-    )
-    return [Text(text), Table(columns, list(rows.values()))]
-
-
-class _Factor(float):
-    """A factor that sorts as a number and carries on how many snapshots it rests."""
-
-    snapshots: int
-
-
-def _families(content: ComparisonContent) -> Table:
-    first = [Column("group", "family", label), Column("solver", "solver", label, words=True)]
-    rows = content.families[content.families["taken"] > 0].to_dict("records")
-    return Table(_score_columns(content, first, fastest=False), rows, note="Families that a solver refuses are left out.")
-
-
-def _runs(content: ComparisonContent) -> list[Text | Table]:
-    columns = [
-        Column("snapshot", "snapshot", lambda name: name.removeprefix("family-")),
-        Column("heads", "heads"),
-        Column("committees", "committees"),
-        Column("run", "solver", words=True),
-        Column("outcome", "outcome", words=True),
-        Column("seconds", "seconds", _seconds, "wall clock of the solve; no imports, no compilation"),
-        Column("processor_seconds", "processor s", _seconds, "processor time of the same"),
-        Column("objective", "objective", fixed(4), "what the decision earns by the equations"),
-        Column("bound", "bound", _bound, "proved upper bound; empty: none"),
-        Column("gap", "gap %", _gap, "(bound - objective) / max(|objective|, 1e-9)"),
-        Column("found_seconds", "found s", _bound_seconds, "until a decision within the gap of the best bound was held"),
-        Column("gap_integral", "gap integral", fixed(2)),
-        Column("primal_integral", "primal integral", fixed(2)),
-        Column("dual_integral", "dual integral", fixed(2)),
-        Column("peak_memory", "memory MB", fixed(0, 1e-6)),
-    ]
-    present = [name for name in MEANING if name in set(content.runs["outcome"])]
-    meanings = Table(
-        [Column("outcome", "outcome"), Column("runs", "runs"), Column("meaning", "meaning", words=True)],
-        [{"outcome": each, "runs": int((content.runs["outcome"] == each).sum()), "meaning": MEANING[each]} for each in present],
-        sorts=False,
-    )
-    blocks: list[Text | Table] = [
-        Text("Click a heading to sort; runs.csv below holds the same rows with full digits."),
-        Table(columns, content.runs.to_dict("records")),
-        meanings,
-    ]
-    refused = content.runs[content.runs["outcome"].isin(REFUSED)]
-    if len(refused):
-        told = refused.groupby(["solver", "outcome", "detail"], sort=False)["snapshot"].agg(_names).reset_index()
-        blocks.append(
-            Table(
-                [
-                    Column("solver", "solver"),
-                    Column("outcome", "refused", words=True),
-                    Column("detail", "what it says", words=True),
-                    Column("snapshot", "snapshots", words=True),
-                ],
-                told.to_dict("records"),
-                sorts=False,
-            )
-        )
-    return blocks
-
-
 def _methods(content: ComparisonContent) -> list[Text]:
     settings = content.settings
     runs = (
@@ -323,28 +143,3 @@ def _methods(content: ComparisonContent) -> list[Text]:
         "with."
     )
     return [Text(runs), Text(scores), Text(areas)]
-
-
-def _names(names: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(name.removeprefix("family-") for name in names))
-
-
-def _count(value: float) -> str:
-    return f"{value:.0f}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3f}" if value < 1.0 else f"{value:.2f}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.3g}"
-
-
-def _finite(show: Callable[[float], str], otherwise: str) -> Callable[[float], str]:
-    return lambda value: show(value) if value < float("inf") else otherwise
-
-
-_bound = _finite(fixed(4), "none")
-_gap = _finite(_percent, "none")
-_bound_seconds = _finite(_seconds, "never")
