@@ -25,7 +25,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from ..opt.arrays import Booleans, Floats
 from ..rl.advantages import gae, share_credit
 from ..rl.distributions import Hybrid, Latents
-from ..rl.networks import Spreads
+from ..rl.layers import Spreads
 from ..rl.value_normalisation import ValueNormaliser
 from .game import Features, Game, Outcome
 

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from ..rl.distributions import Latents
 from ..rl.features import CommitteeFeatures, HeadFeatures
+from ..rl.layers import PerSlot, beside_team, masked_mean, mlp
 from ..rl.mappo_settings import COMMON, LOCAL_HEADS, PER_DELEGATE
-from ..rl.networks import GlobalActor, LocalActor, PerSlot, masked_mean, mlp
+from ..rl.networks import GlobalActor, LocalActor
 from .ddpg import Noise
-from .ddqn_networks import with_team
 from .game import Features
 from .starting_point import frozen_start, relaxed
 
@@ -60,7 +60,7 @@ class LocalActionValue(nn.Module):
         offsets = offsets_from(relaxed(self.start(features)), actions, self.noise)
         chosen = torch.stack([offsets[name] for name in LOCAL_HEADS], dim=-1)
         each = self.embed(torch.cat([self.standardise(features.values), chosen], dim=-1))
-        context = with_team(masked_mean(each, features.is_head))
+        context = beside_team(masked_mean(each, features.is_head))
         heads = self.head(each, context).squeeze(-1)
         return (heads * features.is_head).sum(dim=-1) + self.rest(context).squeeze(-1)
 
@@ -87,4 +87,4 @@ class GlobalActionValue(nn.Module):
         accesses = self.access(torch.cat([access, offsets["bid"].unsqueeze(-1)], dim=-1)).mean(dim=-2)
         common = [actions["serve"], *(offsets[name] for name in COMMON)]
         own = self.own(torch.cat([context, delegates, accesses, *common], dim=-1))
-        return self.value(with_team(own)).squeeze(-1)
+        return self.value(beside_team(own)).squeeze(-1)

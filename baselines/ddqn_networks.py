@@ -13,13 +13,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from ..rl.distributions import Latents
 from ..rl.features import CommitteeFeatures, HeadFeatures
+from ..rl.layers import PerSlot, beside_team, mlp
 from ..rl.mappo_settings import COMMON, LOCAL_HEADS
-from ..rl.networks import GlobalActor, LocalActor, PerSlot, mlp
+from ..rl.networks import GlobalActor, LocalActor
 from .ddqn import LevelValues
 from .game import Features
 from .replay import Chosen
@@ -40,7 +40,7 @@ class LocalLevels(nn.Module):
     def forward(self, features: HeadFeatures) -> LevelValues:
         """LevelValues [env, K, N * 3, L]."""
         each, own = self.encoder(features)
-        context = with_team(own)
+        context = beside_team(own)
         advantage = self.advantage(each, context)
         kinds = len(LOCAL_HEADS)
         counts = features.is_head.repeat_interleave(kinds, dim=-1)
@@ -63,7 +63,7 @@ class GlobalLevels(nn.Module):
     def forward(self, features: CommitteeFeatures) -> LevelValues:
         """LevelValues [env, I, ...]."""
         own, _, access = self.encoder(features)
-        context = with_team(own)
+        context = beside_team(own)
         trunk = self.trunk(context)
         return LevelValues(
             self.value(context).squeeze(-1),
@@ -75,11 +75,6 @@ class GlobalLevels(nn.Module):
             {},
             gate="serve",
         )
-
-
-def with_team(own: Tensor) -> Tensor:
-    """Each agent's context [env, agent, c] beside the mean over its team [env, agent, 2 c]."""
-    return torch.cat([own, own.mean(dim=-2, keepdim=True).expand_as(own)], dim=-1)
 
 
 def offsets(level: Tensor, levels: int, reach: float) -> Tensor:

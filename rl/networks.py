@@ -8,13 +8,13 @@ network learns the offset from it: its last layer starts near zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .distributions import Bernoulli, Gaussian, Hybrid
+from .encoders import CommitteeEncoder, HeadEncoder
 from .features import (
     BROADCAST,
     CPU_MAX,
@@ -31,16 +31,13 @@ from .features import (
     CommitteeFeatures,
     HeadFeatures,
 )
-from .mappo_settings import LOCAL_HEADS, Actions, Context, TeamSettings
-from .stack import Stack
+from .layers import SMALL, PerSlot, Spreads, beside_team, mlp
+from .mappo_settings import LOCAL_HEADS, Actions, TeamSettings
 
 # Logits move further than logarithms of shares before they matter.
 GAIN = 5.0
-# Gain of an actor's last layer: it starts at its starting point, but for this.
-SMALL = 0.01
 # serve, appetite, spread, manager, request, reply, pace.
 COMMON_OUTPUTS = 7
-GLOBAL_HEADS = ("serve", "bid", "appetite", "spread", "manager", "request", "reply", "pace", "share", "speed")
 
 
 class Offsets(NamedTuple):
@@ -50,88 +47,6 @@ class Offsets(NamedTuple):
     common: Tensor
     bid: Tensor
     deviation: Tensor
-
-
-class Standardise(nn.Module):
-    """(x - mean) / std per feature, fitted once on calibration epochs and kept with the weights."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("std", torch.ones(features))
-
-    @torch.no_grad()
-    def fit(self, rows: Tensor) -> None:
-        """Mean and standard deviation of rows [row, feature]; a feature that never varies keeps std 1."""
-        self.mean.copy_(rows.mean(dim=0))
-        std = rows.std(dim=0, correction=0)
-        self.std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Standardised features, same shape."""
-        return (values - self.mean) / self.std
-
-
-def mlp(inputs: int, hidden: int, outputs: int, *, out_gain: float = 1.0) -> Stack:
-    """Two hidden layers of ``hidden`` units; the last layer is scaled by ``out_gain``."""
-    last = _last(hidden, outputs, out_gain)
-    return Stack(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), last)
-
-
-class PerSlot(nn.Module):
-    """One network for every slot: slot [..., slot, a] and its agent's context [..., b] to [..., slot, outputs].
-
-    The first layer reads both by adding what it makes of each, which saves repeating the context for every slot.
-    """
-
-    def __init__(self, slot: int, context: int, hidden: int, outputs: int) -> None:
-        super().__init__()
-        self.of_slot = nn.Linear(slot, hidden)
-        self.of_context = nn.Linear(context, hidden, bias=False)
-        self.rest = Stack(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), _last(hidden, outputs, SMALL))
-
-    def forward(self, slot: Tensor, context: Tensor) -> Tensor:
-        """Outputs per slot."""
-        return self.rest(self.of_slot(slot) + self.of_context(context).unsqueeze(-2))
-
-
-class Spreads(nn.Module):
-    """Log standard deviation of each continuous head: a schedule plus a learned offset that starts at zero.
-
-    The schedule goes from log_std_start to log_std_end (linear in the run's progress). The offset is what entropy bonuses
-    and the policy gradient act on.
-    """
-
-    def __init__(self, start: Mapping[str, float], end: Mapping[str, float]) -> None:
-        super().__init__()
-        self.start, self.end = dict(start), dict(end)
-        self.place = {name: place for place, name in enumerate(start)}
-        self.offset = nn.Parameter(torch.zeros(len(start)))
-        self.progress = 0.0
-
-    def log_std(self, name: str) -> Tensor:
-        """Of one head, at the present progress."""
-        return self.start[name] + self.progress * (self.end[name] - self.start[name]) + self.offset[self.place[name]]
-
-
-class HeadEncoder(nn.Module):
-    """Embedding of each head [env, K, N, hidden] and the AP's context [env, K, width]: the mean over its heads, and with
-    context ``team`` the mean of that over all APs behind it."""
-
-    def __init__(self, features: int, hidden: int, context: Context = "own") -> None:
-        super().__init__()
-        self.context: Context = context
-        self.width = hidden if context == "own" else 2 * hidden
-        self.standardise = Standardise(features)
-        self.embed = Stack(nn.Linear(features, hidden), nn.SiLU())
-
-    def forward(self, inputs: HeadFeatures) -> tuple[Tensor, Tensor]:
-        """(each head, context)."""
-        embedded = self.embed(self.standardise(inputs.values))
-        return embedded, with_team(masked_mean(embedded, inputs.is_head), self.context)
 
 
 class LocalActor(nn.Module):
@@ -184,40 +99,7 @@ class LocalCritic(nn.Module):
     def forward(self, inputs: HeadFeatures) -> Tensor:
         """Value of each AP."""
         _, own = self.encoder(inputs)
-        team = own.mean(dim=-2, keepdim=True).expand_as(own)
-        return self.value(torch.cat([own, team], dim=-1)).squeeze(-1)
-
-
-class CommitteeEncoder(nn.Module):
-    """Committee context [env, I, width]: its own features beside the means over its delegates and over the APs; with context
-    ``team`` the mean of all that over the committees behind it."""
-
-    def __init__(self, features: tuple[int, int, int], hidden: int, context: Context = "own") -> None:
-        super().__init__()
-        self.context: Context = context
-        self.width = 3 * hidden if context == "own" else 6 * hidden
-        committee, delegate, access = features
-        self.standardise = nn.ModuleList(Standardise(width) for width in features)
-        self.committee = Stack(nn.Linear(committee, hidden), nn.SiLU())
-        self.delegate = Stack(nn.Linear(delegate, hidden), nn.SiLU())
-        self.access = Stack(nn.Linear(access, hidden), nn.SiLU())
-
-    @property
-    def committee_scale(self) -> Standardise:
-        """Of the committee's own features."""
-        scale = self.standardise[0]
-        assert isinstance(scale, Standardise)
-        return scale
-
-    def forward(self, inputs: CommitteeFeatures) -> tuple[Tensor, Tensor, Tensor]:
-        """(context [env, I, width], delegates [env, I, V, hidden], APs [env, I, K, hidden])."""
-        of_committee, of_delegate, of_access = self.standardise
-        delegate = self.delegate(of_delegate(inputs.delegate))
-        access = self.access(of_access(inputs.access))
-        own = self.committee(of_committee(inputs.committee))
-        pooled = masked_mean(delegate, inputs.is_delegate)
-        context = with_team(torch.cat([own, pooled, access.mean(dim=-2)], dim=-1), self.context)
-        return context, delegate, access
+        return self.value(beside_team(own)).squeeze(-1)
 
 
 class GlobalActor(nn.Module):
@@ -291,27 +173,4 @@ class GlobalCritic(nn.Module):
     def forward(self, inputs: CommitteeFeatures) -> Tensor:
         """Value of each manager."""
         own, _, _ = self.encoder(inputs)
-        team = own.mean(dim=-2, keepdim=True).expand_as(own)
-        return self.value(torch.cat([own, team], dim=-1)).squeeze(-1)
-
-
-def with_team(own: Tensor, context: Context) -> Tensor:
-    """The agents' summaries [env, agent, a], with the mean over all agents behind each when ``context`` is team."""
-    if context == "own":
-        return own
-    return torch.cat([own, own.mean(dim=-2, keepdim=True).expand_as(own)], dim=-1)
-
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the second last axis of values [..., slot, feature] where mask [..., slot] is 1; 0 where none is."""
-    weights = mask.unsqueeze(-1)
-    return (values * weights).sum(dim=-2) / weights.sum(dim=-2).clamp(min=1.0)
-
-
-def _last(inputs: int, outputs: int, gain: float) -> nn.Linear:
-    """An output layer that starts near zero."""
-    layer = nn.Linear(inputs, outputs)
-    with torch.no_grad():
-        layer.weight.mul_(gain)
-        layer.bias.zero_()
-    return layer
+        return self.value(beside_team(own)).squeeze(-1)

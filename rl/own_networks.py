@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ..opt.errors import InputError
+from .encoders import CommitteeEncoder, HeadEncoder
 from .features import CommitteeFeatures, HeadFeatures
+from .layers import SMALL
 from .mappo_settings import LOCAL_HEADS, TeamSettings
-from .networks import COMMON_OUTPUTS, SMALL, CommitteeEncoder, GlobalActor, HeadEncoder, LocalActor, Offsets
+from .networks import COMMON_OUTPUTS, GlobalActor, LocalActor, Offsets
 
 PER_DELEGATE_OUTPUTS = 2
 

@@ -1,6 +1,6 @@
 """Actors of the action space ``reduced`` (``reduced_actions``): a few numbers per agent from its pooled context.
 
-Encoders, and so equivariance and any number of heads, delegates, APs and committees, are those of ``networks``.
+Encoders, and so equivariance and any number of heads, delegates, APs and committees, are those of ``encoders``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from .distributions import Bernoulli, Gaussian, Hybrid
+from .encoders import CommitteeEncoder, HeadEncoder, with_team
 from .features import BELIEVED_CPU, MULTICAST, TOTAL, VERIFY, CommitteeFeatures, HeadFeatures
+from .layers import SMALL, PerSlot, Spreads, mlp
 from .mappo_settings import REDUCED_LOCAL_HEADS, Actions, Context, TeamSettings
-from .networks import GAIN, SMALL, CommitteeEncoder, HeadEncoder, PerSlot, Spreads, mlp, with_team
+from .networks import GAIN
 from .own_networks import scales_only
 from .stack import Stack
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from .features import CommitteeFeatures, HeadFeatures
+from .layers import Standardise
 from .mappo_settings import TeamSettings
-from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic, Standardise
+from .networks import GlobalActor, GlobalCritic, LocalActor, LocalCritic
 from .own_networks import OwnGlobalActor, OwnGlobalCritic, OwnLocalActor, OwnLocalCritic
 from .reduced_networks import ReducedGlobalActor, ReducedLocalActor
 
