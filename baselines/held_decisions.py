@@ -56,6 +56,10 @@ class HeldEnvironment(Environment):
     def _made_with(self) -> dict[str, Any]:
         return super()._made_with() | {"hold": self.hold}
 
+    def description(self) -> dict[str, Any]:
+        """Also what it holds."""
+        return super().description() | {"hold": self.hold}
+
     def rng(self) -> np.random.Generator:
         """Of the present epoch's held draws."""
         return np.random.default_rng([HELD_SEED, zlib.crc32(self._latent[0].tobytes())])

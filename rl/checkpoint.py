@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def save_checkpoint(trainer: Trainer, path: str | Path, notes: Mapping[str, Any]
         "learner": trainer.learner,
         "settings": trainer.settings.to_json(),
         "seed": trainer.seed,
-        "environment": describe_environment(trainer.env),
+        "environment": _described(trainer.env),
         "notes": dict(notes or {}),
         "versions": {name: importlib.metadata.version(name) for name in ("twingap", "torch", "numpy")},
         "standing": {
@@ -75,18 +75,9 @@ def save_checkpoint(trainer: Trainer, path: str | Path, notes: Mapping[str, Any]
     write_atomically(path, safetensors.torch.save(tensors, {"twingap": json.dumps(about)}))
 
 
-def describe_environment(env: Environment) -> dict[str, Any]:
-    """What decides an environment's epochs, as plain data."""
-    described = {
-        "scenario": asdict(env.scenario),
-        "sigma": asdict(env.twin_error),
-        "seed": env.seed,
-        "num_envs": env.num_envs,
-        "horizon": env.horizon,
-        **asdict(env.rules),
-        "system_seed": env.system_seed,
-    }
-    return json.loads(json.dumps(described))
+def _described(env: Environment) -> dict[str, Any]:
+    """As it reads back from a file."""
+    return json.loads(json.dumps(env.description()))
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -127,10 +118,10 @@ def resume(path: str | Path, env: Environment) -> Trainer:
     """The run of a checkpoint, ready to go on in ``env``, which must be like the one it was trained in (InputError names what
     differs)."""
     checkpoint = load_checkpoint(path)
-    was, now = checkpoint.about["environment"], describe_environment(env)
-    for name, value in now.items():
-        if was.get(name) != value:
-            problem = f"is {value!r}; the checkpoint was trained with {was.get(name)!r}"
+    was, now = checkpoint.about["environment"], _described(env)
+    for name in {**now, **was}:
+        if was.get(name) != now.get(name):
+            problem = f"is {now.get(name)!r}; the checkpoint was trained with {was.get(name)!r}"
             raise InputError(problem, field=f"environment.{name}", source=str(path))
     trainer = checkpoint.entry.trainer(env, checkpoint.settings, checkpoint.about["seed"])
     try:

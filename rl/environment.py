@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -135,6 +135,18 @@ class Environment:
             "sigma": self.twin_error,
             "decoding": self.rules.decoding,
             "over_capacity": self.rules.over_capacity,
+            "system_seed": self.system_seed,
+        }
+
+    def description(self) -> dict[str, Any]:
+        """What decides its epochs and what they pay, as plain data; a subclass adds its own."""
+        return {
+            "scenario": asdict(self.scenario),
+            "sigma": asdict(self.twin_error),
+            "seed": self.seed,
+            "num_envs": self.num_envs,
+            "horizon": self.horizon,
+            **asdict(self.rules),
             "system_seed": self.system_seed,
         }
 

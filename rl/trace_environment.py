@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..opt.errors import InputError
+from ..opt.fingerprint import fingerprint
 from ..opt.own_epochs import difference, estimate_system, stack_epochs, state_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import State, System
@@ -72,6 +74,10 @@ class TraceEnvironment(Environment):
         del seed, num_envs
         problem = "are not to be had of a trace; measure policies that are fitted beforehand, or on a preset"
         raise InputError(problem, field="training epochs")
+
+    def description(self) -> dict[str, Any]:
+        """Also a hash of its epochs."""
+        return super().description() | {"epochs": "".join(fingerprint(epoch) for epoch in self._epochs)}
 
     def _make_system(self, name: str) -> System:
         del name

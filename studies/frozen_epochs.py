@@ -7,7 +7,6 @@ and compared in every evaluation, so that a policy can never be measured against
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ import numpy as np
 from ..baselines.everything_off import EverythingOff
 from ..baselines.solver_decisions import planned_batch
 from ..opt.arrays import Floats, floats
+from ..opt.fingerprint import fingerprint
 from ..opt.scenario import Scenario
 from ..opt.snapshot import Snapshot
 from ..opt.system import System
@@ -141,24 +141,6 @@ def certify(epochs: Epochs, report: Report) -> Certificate:
             numbers[:, episode, t] = local.bound, global_.bound, local.objective, global_.objective
         observation = environment.step(EverythingOff().act(observation)).observation
     return Certificate("".join(prints), *(floats(rows) for rows in numbers))
-
-
-def fingerprint(truth: Snapshot) -> str:
-    """A short hash of the state of a batch of snapshots."""
-    digest = hashlib.sha256()
-    local, global_ = truth.local, truth.global_
-    for array in (
-        local.cpu_max_hz,
-        local.sinr_uplink,
-        local.sinr_peer,
-        global_.block_bits,
-        global_.capacity,
-        global_.cpu_max_hz,
-        global_.sinr_access,
-        global_.sinr_peer,
-    ):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:8]
 
 
 def _plain(value: str | Floats) -> Any:

@@ -11,10 +11,11 @@ from ..opt.arrays import Booleans, Floats, floats
 from ..opt.bounds import assert_not_beaten
 from ..opt.decision import Decision
 from ..opt.evaluation import Evaluation, evaluate
+from ..opt.fingerprint import fingerprint
 from ..opt.snapshot import Snapshot
 from ..rl.environment import Environment
 from ..rl.policy import Policy
-from .frozen_epochs import Certificate, Epochs, fingerprint
+from .frozen_epochs import Certificate, Epochs
 
 
 class InfeasibleDecisionError(AssertionError):

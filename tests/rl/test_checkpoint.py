@@ -8,11 +8,13 @@ import pytest
 import safetensors.torch
 import torch
 
+from twingap.baselines.held_decisions import HeldEnvironment
 from twingap.opt.errors import InputError
 from twingap.rl.checkpoint import load_checkpoint, load_policy, resume, save_checkpoint
 from twingap.rl.environment import make_env
 from twingap.rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, MappoSettings
 from twingap.rl.mappo_training import MappoTrainer
+from twingap.rl.trace_environment import TraceEnvironment
 
 SETTINGS = MappoSettings(
     updates=5,
@@ -77,6 +79,33 @@ def test_resuming_elsewhere_names_what_differs(tmp_path):
     for changes, field in (({"sigma": 0.2}, "sigma"), ({"num_envs": 4}, "num_envs"), ({"aps": 3}, "scenario")):
         with pytest.raises(InputError) as raised:
             resume(tmp_path / "run.ckpt", environment(**changes))
+        assert raised.value.field == f"environment.{field}"
+
+
+def test_a_run_goes_on_in_its_own_kind_of_environment_only(tmp_path):
+    drawn = make_env("tiny", num_envs=3)
+    drawn.reset()
+    truths = [drawn.truth.at(epoch) for epoch in range(3)]
+    places = {
+        "plain": lambda: make_env("tiny", num_envs=2),
+        "fixed_cpu": lambda: HeldEnvironment("tiny", "fixed_cpu", num_envs=2),
+        "random_access": lambda: HeldEnvironment("tiny", "random_access", num_envs=2),
+        "trace": lambda: TraceEnvironment(truths[:2], system=drawn.system),
+        "other epochs": lambda: TraceEnvironment(truths[1:], system=drawn.system),
+    }
+    for name, place in places.items():
+        trainer = MappoTrainer(place(), SETTINGS, 7)
+        trainer.update()
+        save_checkpoint(trainer, tmp_path / name)
+        assert resume(tmp_path / name, place()).updates == 1
+    for was, now, field in (
+        ("fixed_cpu", "random_access", "hold"),
+        ("random_access", "plain", "hold"),
+        ("plain", "random_access", "hold"),
+        ("trace", "other epochs", "epochs"),
+    ):
+        with pytest.raises(InputError) as raised:
+            resume(tmp_path / was, places[now]())
         assert raised.value.field == f"environment.{field}"
 
 

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from twingap.opt.errors import InputError
+from twingap.opt.fingerprint import fingerprint
 from twingap.opt.scenario import preset
 from twingap.rl.checkpoint import load_checkpoint
 from twingap.rl.checkpoint import resume as resume_checkpoint
@@ -14,7 +15,7 @@ from twingap.rl.decoding import PROJECTED
 from twingap.rl.learners import make_trainer
 from twingap.studies import train_command
 from twingap.studies.config import checked
-from twingap.studies.frozen_epochs import FrozenEpochs, certify, fingerprint
+from twingap.studies.frozen_epochs import FrozenEpochs, certify
 from twingap.studies.gap_config import GapConfig
 from twingap.studies.train_command import best_path, resumed_validator, train_and_keep, train_to_checkpoint
 from twingap.studies.training_run import train_learner, training_environment
