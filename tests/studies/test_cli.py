@@ -9,25 +9,10 @@ import pytest
 from twingap.opt.families import draw_family
 from twingap.opt.snapshot_file import save_snapshot, snapshot_to_json
 from twingap.opt.system import draw
-from twingap.studies.cli import main
 from twingap.studies.gap import STUDY as GAP
 from twingap.studies.records import Records
 from twingap.studies.study_file import write_study_file
 from twingap.studies.words import Failure
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """run(arguments...) -> (exit code, stdout, stderr), in process."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["twingap", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
 
 
 @pytest.mark.parametrize("ended", ["failed", "not run"])

@@ -7,7 +7,6 @@ import json
 import random
 import re
 import shutil
-import sys
 import warnings
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from twingap.opt.errors import InputError
 from twingap.opt.snapshot_file import save_snapshot
 from twingap.opt.system import draw
 from twingap.rl.learners import LEARNERS, find_learner
-from twingap.studies.cli import main
 from twingap.studies.config import checked
 from twingap.studies.registry import find_study
 from twingap.studies.tuning.config import TuneConfig
@@ -71,16 +69,13 @@ def write(path, text):
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
+def run(run):
     """run(arguments...) -> (exit code, stderr). Warnings are what they are on the command line, and no errors."""
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["twingap", *map(str, arguments)])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with pytest.raises(SystemExit) as ended:
-                main()
-        code, said = ended.value.code or 0, capsys.readouterr().err
+            code, _, said = run(*arguments)
         assert code in (0, 1, 2)
         if code == 2:
             assert said.startswith("twingap: ")

@@ -1,8 +1,8 @@
 """Schedulers measured on epochs of one's own: any trace of one system, what policies may know of it, and what is refused."""
 
 import json
-import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from twingap.opt.system import with_state
 from twingap.rl.belief import believed
 from twingap.rl.trace_environment import TraceEnvironment
 from twingap.rl.twin import TwinError
-from twingap.studies.cli import main
 
 
 def drawn(number, **changes):
@@ -198,21 +197,14 @@ def test_epochs_of_several_systems_are_refused_by_name(trace):
 
 
 @pytest.fixture
-def command(capsys, monkeypatch, trace, tmp_path):
-    """command(arguments...) -> (exit code, stdout, stderr), in a directory with a trace of two epochs in ``trace/``."""
+def command(run, monkeypatch, trace, tmp_path):
+    """command(arguments...) -> (exit code, stdout, stderr) of ``twingap measure``, in a directory with a trace of two epochs in
+    ``trace/``."""
     (tmp_path / "trace").mkdir()
     for place, each in enumerate(trace[:2]):
         twingap.save_snapshot(each, tmp_path / "trace" / f"{place}.json")
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["twingap", "measure", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
+    return partial(run, "measure")
 
 
 def test_the_command(command, tmp_path):

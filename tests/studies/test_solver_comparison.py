@@ -15,7 +15,6 @@ import yaml
 import twingap
 from twingap.opt.errors import FalseBoundError, InputError
 from twingap.opt.snapshot_file import save_snapshot, snapshot_to_json
-from twingap.studies.cli import main
 from twingap.studies.config import checked
 from twingap.studies.outcome import Outcome
 from twingap.studies.report.comparison_figures import families_compared
@@ -230,18 +229,6 @@ def test_files_presets_and_folders_are_snapshots(tmp_path):
     after = {cell.key for cell in cells_of_comparison(checked(ComparisonConfig, content))}
     # Another file is another snapshot, and another cell for every solver.
     assert len(after - before) == 2
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["twingap", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
 
 
 @pytest.mark.parametrize(

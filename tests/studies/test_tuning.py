@@ -295,15 +295,10 @@ def tune(*options, **more):
         (("mappo", "--storage", "what://x"), "cannot be opened"),
     ],
 )
-def test_bad_options_are_one_line(options, said, tmp_path, capsys, monkeypatch):
-    from twingap.studies.cli import main
-
+def test_bad_options_are_one_line(options, said, tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["twingap", "tune", *map(str, options)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    error = capsys.readouterr().err
-    assert ended.value.code == 2
+    code, _, error = run("tune", *options)
+    assert code == 2
     assert said in error
     assert len(error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
