@@ -4,8 +4,9 @@
     python benchmarks/standard_tasks.py a3c      # CartPole-v1, one worker, beside A2C
     python benchmarks/standard_tasks.py ddpg     # Pendulum-v1, beside DDPG
 
-The thin seam: ``VectorGame`` is a vector environment of gymnasium as a game of one team with one agent, and each learner gets
-a plain network for it; loops, targets, replay, workers and losses are those that run on the environment of this project.
+The thin seam: ``vector_game.VectorGame`` is a vector environment of gymnasium as a game of one team with one agent, and each
+learner gets a plain network for it; loops, targets, replay, workers and losses are those that run on the environment of this
+project.
 Networks (layers, activations, how they start), optimisers, steps, batches, rates and discounts are the same for both sides.
 What differs is the cores' own: a slow target that moves at every step instead of jumps (DQN), gradients of actor and critic
 clipped apart (A2C), noise that falls instead of random first actions (DDPG), returns normalised (all). Score: mean return of
@@ -20,141 +21,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import gymnasium
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from torch import Tensor, nn
+from trusted_learners import trusted
+from vector_game import TEAM, PushActor, PushLevels, Torque, TorqueValue, Value, VectorGame, push, torque
 
 from twingap.baselines.a3c import A3cNumbers, Networks, SharedTeam, Worker
 from twingap.baselines.ddpg import DdpgNumbers, DeterministicPolicyGradient, Noise
-from twingap.baselines.ddqn import DdqnNumbers, DoubleQ, LevelValues
-from twingap.baselines.game import Outcome
+from twingap.baselines.ddqn import DdqnNumbers, DoubleQ
 from twingap.baselines.off_policy import play
 from twingap.baselines.off_policy_settings import OffPolicySettings
 from twingap.baselines.replay import Replay
-from twingap.rl.distributions import Bernoulli, Hybrid
 
-TEAM = "agent"
 EPISODES = 20
-HIDDEN = 64
 # Of a worker between two steps of its learning rate's fall to zero.
 PUSHES = 20
-
-
-@dataclass(frozen=True, eq=False)
-class Vector:
-    """Plain features [row, number]."""
-
-    values: Tensor
-
-    def at(self, rows: Tensor) -> Vector:
-        return Vector(self.values[rows])
-
-    @staticmethod
-    def join(parts: list[Vector]) -> Vector:
-        return Vector(torch.cat([part.values for part in parts]))
-
-
-def vector(observation) -> Vector:
-    return Vector(torch.as_tensor(observation, dtype=torch.float32))
-
-
-class VectorGame:
-    """Copies of a gymnasium task. action: from latents to what the task takes."""
-
-    def __init__(self, task: str, copies: int, seed: int, action: Callable) -> None:
-        self.env = SyncVectorEnv([lambda: gymnasium.make(task)] * copies, autoreset_mode=AutoresetMode.SAME_STEP)
-        self.action = action
-        observation, _ = self.env.reset(seed=seed)
-        self.features = {TEAM: vector(observation)}
-
-    def step(self, latents) -> Outcome:
-        observation, reward, terminated, truncated, info = self.env.step(self.action(latents[TEAM]))
-        following = observation.copy()
-        if "final_obs" in info:
-            for row in np.flatnonzero(terminated | truncated):
-                following[row] = info["final_obs"][row]
-        self.features = {TEAM: vector(observation)}
-        return Outcome({TEAM: np.asarray(reward)[:, None]}, terminated, {TEAM: vector(following)}, truncated)
-
-
-def layers(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs))
-
-
-class PushLevels(nn.Module):
-    """Q of pushing left and right: one slot of two levels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = layers(4, 3)
-
-    def forward(self, features: Vector) -> LevelValues:
-        out = self.body(features.values)
-        return LevelValues(out[:, :1], {"push": out[:, None, None, 1:]}, {})
-
-
-def orthogonal(outputs: int, gain: float) -> nn.Sequential:
-    """What Stable-Baselines3's A2C has: tanh, orthogonal weights, no bias at the start, ``gain`` in the last layer."""
-    body = nn.Sequential(nn.Linear(4, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs))
-    for layer in body:
-        if isinstance(layer, nn.Linear):
-            nn.init.orthogonal_(layer.weight, gain if layer is body[-1] else 2.0**0.5)
-            nn.init.zeros_(layer.bias)
-    return body
-
-
-class PushActor(nn.Module):
-    """Chance of pushing right."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = orthogonal(1, 0.01)
-
-    def forward(self, features: Vector) -> Hybrid:
-        return Hybrid({"push": Bernoulli(self.body(features.values)[:, None, :])})
-
-
-class Value(nn.Module):
-    """Value of the one agent [row, 1]."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = orthogonal(1, 1.0)
-
-    def forward(self, features: Vector) -> Tensor:
-        return self.body(features.values)
-
-
-class Torque(nn.Module):
-    """Torque as a fraction of the largest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = layers(3, 1)
-
-    def forward(self, features: Vector) -> dict[str, Tensor]:
-        return {"torque": torch.tanh(self.body(features.values))[:, None, :]}
-
-
-class TorqueValue(nn.Module):
-    """Value of a torque [row, 1]."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = layers(4, 1)
-
-    def forward(self, features: Vector, actions: dict[str, Tensor]) -> Tensor:
-        return self.body(torch.cat([features.values, actions["torque"][:, 0]], dim=-1))
-
-
-def push(latents) -> np.ndarray:
-    return latents["push"][:, 0, 0].long().numpy()
-
-
-def torque(latents) -> np.ndarray:
-    return 2.0 * latents["torque"][:, 0].numpy()
 
 
 def off_policy(player, game: VectorGame, settings: OffPolicySettings, steps: int, seed: int):
@@ -195,71 +76,6 @@ def train_a3c(steps: int, seed: int):
     for done in range(0, pushes, PUSHES):
         worker.run(min(PUSHES, pushes - done), done / pushes)
     return lambda features: networks[TEAM].actor(features).mode()
-
-
-def trusted(learner: str, steps: int, seed: int):
-    import stable_baselines3 as sb3
-    from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.noise import NormalActionNoise
-
-    kind = {"net_arch": [HIDDEN, HIDDEN]}
-    if learner == "ddqn":
-        model = sb3.DQN(
-            "MlpPolicy",
-            "CartPole-v1",
-            learning_rate=2.3e-3,
-            batch_size=64,
-            buffer_size=100_000,
-            learning_starts=1000,
-            gamma=0.99,
-            target_update_interval=10,
-            train_freq=128,
-            gradient_steps=64,
-            exploration_fraction=0.16,
-            exploration_final_eps=0.04,
-            policy_kwargs=kind,
-            seed=seed,
-        )
-        act = push_of(model)
-    elif learner == "ddpg":
-        model = sb3.DDPG(
-            "MlpPolicy",
-            "Pendulum-v1",
-            learning_rate=1e-3,
-            batch_size=64,
-            learning_starts=500,
-            gamma=0.98,
-            tau=0.005,
-            train_freq=1,
-            action_noise=NormalActionNoise(np.zeros(1), 0.1 * np.ones(1)),
-            policy_kwargs=kind,
-            seed=seed,
-        )
-        act = torque_of(model)
-    else:
-        env = make_vec_env("CartPole-v1", n_envs=8, seed=seed)
-        model = sb3.A2C(
-            "MlpPolicy", env, learning_rate=lambda left: 7e-4 * left, gamma=0.99, n_steps=5, policy_kwargs=kind, seed=seed
-        )
-        act = push_of(model)
-    model.learn(steps)
-    return act
-
-
-def push_of(model):
-    def act(features: Vector):
-        actions, _ = model.predict(features.values.numpy(), deterministic=True)
-        return {"push": torch.as_tensor(actions)[:, None, None]}
-
-    return act
-
-
-def torque_of(model):
-    def act(features: Vector):
-        actions, _ = model.predict(features.values.numpy(), deterministic=True)
-        return {"torque": torch.as_tensor(actions)[:, None, :] / 2.0}
-
-    return act
 
 
 @torch.no_grad()

@@ -1,22 +1,20 @@
 """The rivals' cores learn standard tasks; ``benchmarks/standard_tasks.py`` holds them against a trusted implementation."""
 
-import importlib.util
-import sys
+import importlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "standard_tasks.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def tasks():
-    spec = importlib.util.spec_from_file_location("standard_tasks", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        module = importlib.import_module("standard_tasks")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield module
@@ -63,21 +61,24 @@ def test_a_cut_episode_is_followed_by_what_was_really_seen(tasks):
 
 
 def test_workers_count_what_lies_beyond_a_cut(tasks):
+    from vector_game import Vector
+
     from twingap.baselines.a3c import A3cNumbers, Networks, SharedTeam, Worker
+    from twingap.baselines.game import Outcome
 
     class Cut:
         """One step per episode, paid 1, always cut."""
 
-        features = {tasks.TEAM: tasks.Vector(torch.zeros(3, 4))}  # noqa: RUF012 - a constant of the test
+        features = {tasks.TEAM: Vector(torch.zeros(3, 4))}  # noqa: RUF012 - a constant of the test
 
         def step(self, latents):
             del latents
-            following = {tasks.TEAM: tasks.Vector(torch.ones(3, 4))}
-            return tasks.Outcome({tasks.TEAM: np.ones((3, 1))}, np.zeros(3, bool), following, np.ones(3, bool))
+            following = {tasks.TEAM: Vector(torch.ones(3, 4))}
+            return Outcome({tasks.TEAM: np.ones((3, 1))}, np.zeros(3, bool), following, np.ones(3, bool))
 
     networks = {tasks.TEAM: Networks(tasks.PushActor(), tasks.Value())}
     shared = {tasks.TEAM: SharedTeam(networks[tasks.TEAM], A3cNumbers(1e-3, 1e-3, 1.0, 2, 0.5, 1.0, 1.0, 0.5, 0.99, {}, False))}
     worker = Worker(Cut(), networks, shared, torch.Generator().manual_seed(0))
     _, returns, _ = worker.gradients()[tasks.TEAM]
-    beyond = float(networks[tasks.TEAM].critic(tasks.Vector(torch.ones(1, 4))).detach())
+    beyond = float(networks[tasks.TEAM].critic(Vector(torch.ones(1, 4))).detach())
     np.testing.assert_allclose(returns.numpy(), 1.0 + 0.5 * beyond, rtol=1e-5)
