@@ -1,6 +1,7 @@
 """One door to numba: machine code for scalar loops, cached on disk.
 
-Strict IEEE arithmetic (no fast-math), so that stated rounding slacks hold and the same input gives the same bits.
+Strict IEEE arithmetic (no fast-math), so that stated rounding slacks hold and the same input gives the same bits. What no
+bound rests on (the learners' networks) may be ``compiled_fused``.
 
 numba's cache notices a change of the file that holds a function, but not of functions it calls in other files: stale machine
 code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels.
@@ -63,12 +64,22 @@ def kernel_cache() -> str:
 
 def compiled(function: Function) -> Function:
     """Compile ``function`` on its first call; the signature stays what it says."""
+    return _compile(function, fastmath=False)
+
+
+def compiled_fused(function: Function) -> Function:
+    """The same, but a product may be added to something in one rounding instead of two (fused multiply-add, where the machine
+    has it)."""
+    return _compile(function, fastmath={"contract"})
+
+
+def _compile(function: Function, fastmath: bool | set[str]) -> Function:
     config = cast(Any, numba.core.config)
     before = config.CACHE_DIR
     # Only our kernels move: other users of numba in this process keep their own cache.
     config.CACHE_DIR = kernel_cache()
     try:
-        return cast(Any, numba).njit(cache=True, fastmath=False, error_model="numpy")(function)
+        return cast(Any, numba).njit(cache=True, fastmath=fastmath, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = before
 

@@ -1,10 +1,15 @@
 """A stack computes and differentiates what ``nn.Sequential`` does."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from twingap.rl.flat_adam import FlatAdam
 from twingap.rl.stack import Stack
+from twingap.rl.stack_passes import BLOCK, tanh
 
 CASES = {
     "odd_widths": [nn.Linear(11, 32), nn.SiLU(), nn.Linear(32, 3)],
@@ -13,11 +18,10 @@ CASES = {
     "tanh_first": [nn.Tanh(), nn.Linear(6, 4), nn.Tanh()],
     "activation_last": [nn.Linear(3, 8), nn.SiLU()],
     "linear_twice": [nn.Linear(3, 8), nn.Linear(8, 2)],
-    "tanh_after_silu": [nn.Linear(3, 4), nn.SiLU(), nn.Tanh(), nn.Tanh()],
 }
 
 
-@pytest.mark.parametrize("shape", [(13,), (4, 3), (2, 3, 5)])
+@pytest.mark.parametrize("shape", [(13,), (4, 3), (2, 3, 5), (0, 3), (2, BLOCK + 7)])
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_and_all_gradients_are_those_of_torch(name, shape):
     torch.manual_seed(0)
@@ -78,3 +82,70 @@ def test_gradients_by_hand_are_refused_where_the_stack_adds_them():
         each.grad = torch.zeros_like(each)
     with pytest.raises(RuntimeError, match="not have been used"):
         torch.autograd.grad(stack(torch.randn(5, 3)).sum(), list(stack.parameters()))
+
+
+def test_tanh_is_that_of_double_precision_within_rounding():
+    for values in (np.linspace(-9.5, 9.5, 20_001), np.geomspace(1e-30, 1.0, 2_001)):
+        found = np.array([tanh(value) for value in values.astype(np.float32)])
+        expected = np.tanh(values.astype(np.float32).astype(np.float64))
+        assert np.abs(found / np.where(expected == 0.0, 1.0, expected) - (expected != 0.0)).max() < 3e-7
+        assert np.abs(found).max() <= 1.0
+    assert np.isnan(tanh(np.float32("nan")))
+
+
+def test_not_a_number_comes_out_as_one():
+    for activation in (nn.SiLU(), nn.Tanh()):
+        stack = Stack(nn.Linear(3, 4), activation, nn.Linear(4, 2))
+        rows = torch.randn(3, 3)
+        rows[1, 2] = torch.nan
+        assert stack(rows).isnan().any(dim=1).tolist() == [False, True, False]
+
+
+def test_rows_that_lie_apart_in_memory():
+    torch.manual_seed(0)
+    layers = [nn.Linear(4, 5), nn.SiLU(), nn.Linear(5, 2)]
+    wide, slopes = torch.randn(4, 7, requires_grad=True), torch.randn(2, 7)
+    for network in (nn.Sequential(*layers), Stack(*layers)):
+        network(wide.t()).backward(slopes.t())
+    expected = wide.grad.clone()
+    wide.grad = None
+    nn.Sequential(*layers)(wide.t()).backward(slopes.t())
+    torch.testing.assert_close(expected, 2.0 * wide.grad)
+
+
+def test_double_precision_is_computed_by_torch():
+    torch.manual_seed(0)
+    layers = [nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)]
+    stack = Stack(*layers).double()
+    rows = torch.randn(6, 4, dtype=torch.float64)
+    assert torch.equal(stack(rows), nn.Sequential(*layers)(rows))
+
+
+def test_new_parameters_are_seen_wherever_they_lie():
+    torch.manual_seed(0)
+    layers = [nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)]
+    stack, rows = Stack(*layers), torch.randn(6, 4)
+    other = copy.deepcopy(stack)
+    before = stack(rows)
+    FlatAdam(stack)
+    torch.testing.assert_close(stack(rows), before, rtol=0.0, atol=0.0)
+    with torch.no_grad():
+        stack[0].weight.mul_(2.0)
+        other[2].bias.data = other[2].bias + 1.0
+    torch.testing.assert_close(stack(rows), nn.Sequential(*layers)(rows))
+    torch.testing.assert_close(other(rows), before + 1.0)
+
+
+def test_weights_that_change_before_the_way_back_are_noticed():
+    stack = Stack(nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 2))
+    outputs = stack(torch.randn(5, 3)).sum()
+    with torch.no_grad():
+        stack[2].weight.add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        outputs.backward()
+
+
+@pytest.mark.parametrize("layers", [(nn.SiLU(),), (nn.Linear(3, 4), nn.SiLU(), nn.Tanh())])
+def test_what_is_no_stack_is_refused(layers):
+    with pytest.raises(ValueError, match="linear layer"):
+        Stack(*layers)
