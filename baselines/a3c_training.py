@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..rl.actor_policy import ActorPolicy, saved_policy
 from ..rl.environment import Environment, EnvironmentState
-from ..rl.features import CommitteeFeatures, HeadFeatures
 from ..rl.learners import LearnerEntry, TrainerState
 from ..rl.mappo_settings import GLOBAL_DEFAULTS, LOCAL_DEFAULTS, TeamSettings
 from ..rl.networks import GlobalActor, LocalActor
@@ -23,7 +22,7 @@ from ..rl.value_normalisation import ValueNormaliser
 from .a3c import A3cNumbers, Networks, SharedTeam
 from .a3c_settings import SEARCH_SPACE, A3cSettings, A3cTeam
 from .a3c_workers import HomeWorker, WorkerPlan, WorkerState, gather, start_workers
-from .game import CPU, GLOBAL, LOCAL, Features, features_of
+from .game import CPU, GLOBAL, LOCAL, Features, features_of, of_both_teams
 
 
 class A3cTrainer(Run[A3cSettings]):
@@ -113,9 +112,7 @@ class A3cTrainer(Run[A3cSettings]):
 
 def make_networks(calibration: Mapping[str, Features], settings: A3cSettings) -> dict[str, Networks]:
     """Fresh networks of both teams, MAPPO's, their feature scales fitted on the calibration epochs."""
-    heads, committees = calibration[LOCAL], calibration[GLOBAL]
-    assert isinstance(heads, HeadFeatures)
-    assert isinstance(committees, CommitteeFeatures)
+    heads, committees = of_both_teams(calibration)
     local_team, global_team = team_settings(settings)
     local, local_critic = local_networks(heads, local_team)
     global_, global_critic = global_networks(committees, global_team)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
-from ..rl.features import CommitteeFeatures, HeadFeatures
-from ..rl.learners import LearnerEntry, TrainerState
+from ..rl.learners import LearnerEntry
 from .ddpg import DdpgNumbers, DeterministicPolicyGradient, Noise
 from .ddpg_networks import Deterministic, GlobalActionValue, LocalActionValue
 from .ddpg_settings import SEARCH_SPACE, DdpgSettings
-from .game import GLOBAL, LOCAL, Features
-from .off_policy import OffPolicyTrainer, Player, PlayerPolicy, saved_players
+from .game import GLOBAL, LOCAL, Features, of_both_teams
+from .off_policy import OffPolicyTrainer, Player, saved_players
 from .starting_point import CHOICES, global_actor, local_actor
 
 
 def make_players(calibration: Mapping[str, Features], settings: DdpgSettings) -> dict[str, Player]:
     """Fresh players, their feature scales fitted on the calibration epochs."""
-    heads, committees = calibration[LOCAL], calibration[GLOBAL]
-    assert isinstance(heads, HeadFeatures)
-    assert isinstance(committees, CommitteeFeatures)
+    heads, committees = of_both_teams(calibration)
     noise = noise_of(settings)
     numbers = DdpgNumbers(**{name: getattr(settings, name) for name in DdpgNumbers.__dataclass_fields__})
     hidden = settings.hidden
@@ -55,9 +53,4 @@ class DdpgTrainer(OffPolicyTrainer):
     make_players = staticmethod(make_players)
 
 
-def policy_of(settings: DdpgSettings, state: TrainerState) -> PlayerPolicy:
-    """The scheduler of a saved run. RuntimeError or KeyError when the tensors do not fit the settings."""
-    return saved_players(make_players, settings, state)
-
-
-LEARNER = LearnerEntry(settings=DdpgSettings, trainer=DdpgTrainer, policy=policy_of, space=SEARCH_SPACE)
+LEARNER = LearnerEntry(DdpgSettings, DdpgTrainer, partial(saved_players, make_players), space=SEARCH_SPACE)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
-from ..rl.features import CommitteeFeatures, HeadFeatures
-from ..rl.learners import LearnerEntry, TrainerState
+from ..rl.learners import LearnerEntry
 from .ddqn import DdqnNumbers, DoubleQ
 from .ddqn_networks import GlobalLevels, LocalLevels, global_meaning, local_meaning
 from .ddqn_settings import SEARCH_SPACE, DdqnSettings
-from .game import GLOBAL, LOCAL, Features
-from .off_policy import OffPolicyTrainer, Player, PlayerPolicy, saved_players
+from .game import GLOBAL, LOCAL, Features, of_both_teams
+from .off_policy import OffPolicyTrainer, Player, saved_players
 from .starting_point import global_actor, local_actor
 
 
 def make_players(calibration: Mapping[str, Features], settings: DdqnSettings) -> dict[str, Player]:
     """Fresh players, their feature scales fitted on the calibration epochs."""
-    heads, committees = calibration[LOCAL], calibration[GLOBAL]
-    assert isinstance(heads, HeadFeatures)
-    assert isinstance(committees, CommitteeFeatures)
+    heads, committees = of_both_teams(calibration)
     local = LocalLevels(local_actor(heads, settings.hidden), settings.hidden, settings.levels)
     global_ = GlobalLevels(global_actor(committees, settings.hidden), settings.hidden, settings.levels)
     numbers = numbers_of(settings)
@@ -41,9 +39,4 @@ class DdqnTrainer(OffPolicyTrainer):
     make_players = staticmethod(make_players)
 
 
-def policy_of(settings: DdqnSettings, state: TrainerState) -> PlayerPolicy:
-    """The scheduler of a saved run. RuntimeError or KeyError when the tensors do not fit the settings."""
-    return saved_players(make_players, settings, state)
-
-
-LEARNER = LearnerEntry(settings=DdqnSettings, trainer=DdqnTrainer, policy=policy_of, space=SEARCH_SPACE)
+LEARNER = LearnerEntry(DdqnSettings, DdqnTrainer, partial(saved_players, make_players), space=SEARCH_SPACE)

@@ -79,6 +79,14 @@ def features_of(observation: Observation) -> dict[str, HeadFeatures | CommitteeF
     return {LOCAL: head_features(twin.local, CPU), GLOBAL: committee_features(twin.global_, CPU)}
 
 
+def of_both_teams(features: Mapping[str, Features]) -> tuple[HeadFeatures, CommitteeFeatures]:
+    """(the APs', the managers')."""
+    heads, committees = features[LOCAL], features[GLOBAL]
+    assert isinstance(heads, HeadFeatures)
+    assert isinstance(committees, CommitteeFeatures)
+    return heads, committees
+
+
 def action_of(latents: Mapping[str, Latents], features: Mapping[str, Features], observation: Observation) -> Action:
     """What both teams' latents mean."""
     layout = observation.twin.local.layout

@@ -158,7 +158,8 @@ class OffPolicyTrainer(Run[OffPolicySettings]):
 
 
 def saved_players(make_players: MakePlayers, settings: OffPolicySettings, state: TrainerState) -> PlayerPolicy:
-    """The scheduler of a saved run: players made for features like the stored example, then given the stored weights."""
+    """The scheduler of a saved run: players made for features like the stored example, then given the stored weights.
+    RuntimeError or KeyError when the tensors do not fit the settings."""
     kinds = {LOCAL: HeadFeatures, GLOBAL: CommitteeFeatures}
     examples = {team: kind(**below(f"{team}.example", state.tensors)) for team, kind in kinds.items()}
     with torch.random.fork_rng(devices=[]):
