@@ -27,8 +27,8 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
-	@echo "compiling the solver's kernels, once (half a minute to a minute)"
-	@$(BIN)/python -c "import twingap; twingap.solve(twingap.draw('paper'))"
+	@echo "compiling the kernels of solver and learners, once (about a minute)"
+	@$(BIN)/python -c "import twingap; twingap.solve(twingap.draw('paper')); twingap.train('mappo', twingap.make_env('paper', 0.1, 0, 8), updates=1)"
 	@touch $@
 
 study: install
