@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from twingap.baselines.registry import registered_baselines
+from twingap.opt.drawing import draw
 from twingap.opt.families import FAMILIES as ALL_FAMILIES
 from twingap.opt.snapshot_file import snapshot_to_json
 from twingap.opt.solution_file import solution_to_json
 from twingap.opt.solve import solve
-from twingap.opt.system import draw
 from twingap.studies.cells import Cell
 from twingap.studies.config import checked
 from twingap.studies.frozen_epochs import Certificate

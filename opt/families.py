@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .drawing import draw
 from .errors import InputError
 from .scenario import Scenario
 from .scenario import preset as scenario_of
 from .snapshot import Snapshot
-from .system import draw
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ import numpy as np
 
 from ..opt.arrays import Booleans, Floats
 from ..opt.decision import Decision
+from ..opt.drawing import draw_system
 from ..opt.errors import InputError
 from ..opt.evaluation import FEASIBLE, Evaluation, evaluate
 from ..opt.scenario import Scenario
 from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
-from ..opt.system import State, System, draw_system, with_state
+from ..opt.system import State, System, with_state
 from .actions import Action, check_action
 from .clones import cloned
 from .decoding import Decoded, Decoding, OverCapacity, Rules, decode

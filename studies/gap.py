@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..opt.drawing import draw_system
 from ..opt.errors import InputError
 from ..opt.scenario import Scenario, preset
-from ..opt.system import draw_system
 from ..rl.decoding import PROJECTED, Rules
 from ..rl.learners import find_learner
 from .cells import Cell

@@ -25,9 +25,9 @@ def draw(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
 ) -> None:
     """Draw a snapshot of a preset scenario, or of a family of instances."""
+    from ..opt.drawing import draw as draw_snapshot
     from ..opt.families import draw_family
     from ..opt.snapshot_file import save_snapshot
-    from ..opt.system import draw as draw_snapshot
 
     if preset is not None and family is not None:
         raise InputError("goes without --preset: a family has its own", field="--family")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..opt.drawing import draw
 from ..opt.errors import InputError
 from ..opt.families import draw_family, family
 from ..opt.scenario import preset
 from ..opt.snapshot import Snapshot
 from ..opt.snapshot_file import load_snapshot
-from ..opt.system import draw
 from .solver_comparison_config import ComparisonConfig
 
 OWN = "own files"

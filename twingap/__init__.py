@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .opt.certificate.certificate_file import load_certificate, save_certificate
     from .opt.certificate.check import verify_certificate
     from .opt.decision import Decision, GlobalDecision, LocalDecision
+    from .opt.drawing import draw
     from .opt.errors import FalseBoundError, InputError
     from .opt.evaluation import Evaluation, evaluate
     from .opt.families import draw_family
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .opt.snapshot_table import load_snapshots
     from .opt.solution_file import load_solution, save_solution
     from .opt.solve import solve
-    from .opt.system import draw
     from .opt.verify import verify
     from .rl.environment import Environment, make_env
     from .rl.learners import train
@@ -44,7 +44,7 @@ _HOME = {
     "Result": "opt.result",
     "Scenario": "opt.scenario",
     "Snapshot": "opt.snapshot",
-    "draw": "opt.system",
+    "draw": "opt.drawing",
     "draw_family": "opt.families",
     "estimate_system": "opt.own_epochs",
     "evaluate": "opt.evaluation",

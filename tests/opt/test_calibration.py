@@ -15,12 +15,12 @@ import pytest
 from twingap.baselines.fixed_bandwidth import equal_spectrum_committees, equal_spectrum_heads
 from twingap.baselines.fixed_cpu import only_profitable
 from twingap.baselines.nothing import nothing
+from twingap.opt.drawing import draw_system
 from twingap.opt.evaluation import evaluate
 from twingap.opt.global_equations import evaluate_global
 from twingap.opt.local_equations import evaluate_local
 from twingap.opt.scenario import preset
 from twingap.opt.solve import solve
-from twingap.opt.system import draw_system
 
 SEEDS = range(20)
 UPLINK_FRACTIONS = np.linspace(0.05, 0.6, 12)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from twingap.opt.deferred import Deferred
+from twingap.opt.drawing import draw_system
 from twingap.opt.fluctuation import linear
 from twingap.opt.scenario import preset
-from twingap.opt.system import draw_system, split, with_state
+from twingap.opt.system import split, with_state
 
 UNEVEN = {"aps": 3, "heads_per_ap": (1, 4), "delegates": (2, 5)}
 

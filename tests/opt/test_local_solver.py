@@ -10,11 +10,11 @@ from scipy.special import lambertw
 
 from twingap.opt.arrays import floats, integers
 from twingap.opt.decision import LocalDecision
+from twingap.opt.drawing import draw
 from twingap.opt.local_equations import evaluate_local
 from twingap.opt.result import Deadline
 from twingap.opt.snapshot import HeadLayout
 from twingap.opt.solvers.decomposition.local_part import solve_local
-from twingap.opt.system import draw
 
 
 def solved(part, relative=1e-6, absolute=1e-9, seconds=10.0):

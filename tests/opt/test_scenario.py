@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twingap.opt.drawing import cumulative_weight, draw, draw_system
 from twingap.opt.errors import InputError
 from twingap.opt.scenario import PRESETS, Scenario, describe, preset
 from twingap.opt.snapshot import HeadLayout
 from twingap.opt.snapshot_file import snapshot_from_json, snapshot_to_json
-from twingap.opt.system import cumulative_weight, draw, draw_system
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from twingap.opt.drawing import draw_system
 from twingap.opt.scenario import preset
-from twingap.opt.system import draw_system
 from twingap.rl.dynamics import first_epoch, next_epoch
 from twingap.rl.normals import standard_normals, stream
 

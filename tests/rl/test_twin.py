@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twingap.opt.drawing import draw_system
 from twingap.opt.errors import InputError
 from twingap.opt.scenario import preset
-from twingap.opt.system import State, draw_system, with_state
+from twingap.opt.system import State, with_state
 from twingap.rl.environment import make_env
 from twingap.rl.twin import TwinError, error_size, observe
 

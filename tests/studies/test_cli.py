@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from twingap.opt.drawing import draw
 from twingap.opt.families import draw_family
 from twingap.opt.snapshot_file import save_snapshot, snapshot_to_json
-from twingap.opt.system import draw
 from twingap.studies.gap import STUDY as GAP
 from twingap.studies.records import Records
 from twingap.studies.study_file import write_study_file

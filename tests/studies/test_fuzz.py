@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from twingap.opt.drawing import draw
 from twingap.opt.errors import InputError
 from twingap.opt.snapshot_file import save_snapshot
-from twingap.opt.system import draw
 from twingap.rl.learners import LEARNERS, find_learner
 from twingap.studies.config import checked
 from twingap.studies.registry import find_study
