@@ -10,9 +10,7 @@ from torch import Generator, Tensor
 from ..opt.errors import InputError
 from .action_spaces import ACTION_SPACES
 from .actions import Action
-from .belief import believed
 from .distributions import Hybrid
-from .features import committee_features, head_features
 from .mappo_settings import TeamSettings
 from .observation import Observation
 from .saved_tensors import below
@@ -20,6 +18,7 @@ from .team_networks import AnyGlobalActor, AnyLocalActor, saved_global_actor, sa
 from .teams import best_latents
 from .threads import one_thread
 from .twin import TwinError
+from .view import View
 
 # Readings are taken as they are.
 EXACT = TwinError()
@@ -38,11 +37,9 @@ class ActorPolicy:
     def act(self, observation: Observation, deterministic: bool = True, generator: Generator | None = None) -> Action:
         """Both teams' actions [env, ...]; a draw instead of the best answer when not deterministic, which needs a generator.
         InputError without one, and for sizes that networks per agent were not made for."""
-        twin, seen = observation.twin, believed(observation, self.error)
-        heads = head_features(seen.local, self.device, twin.local)
-        committees = committee_features(seen.global_, self.device, twin.global_)
-        local: Hybrid = self.local(heads)
-        global_: Hybrid = self.global_(committees)
+        view = View.of(observation, self.error, self.local.actions, self.global_.actions, self.device)
+        local: Hybrid = self.local(view.heads)
+        global_: Hybrid = self.global_(view.committees)
         if deterministic:
             chosen, chosen_global = best_latents(local), best_latents(global_)
         else:
@@ -50,8 +47,8 @@ class ActorPolicy:
                 raise InputError("is missing; a draw needs a torch generator", field="generator")
             chosen, chosen_global = local.sample(generator), global_.sample(generator)
         return Action(
-            ACTION_SPACES[self.local.actions].local_action(chosen, heads, twin.local),
-            ACTION_SPACES[self.global_.actions].global_action(chosen_global, committees, twin.global_),
+            ACTION_SPACES[self.local.actions].local_action(chosen, view.heads, view.local),
+            ACTION_SPACES[self.global_.actions].global_action(chosen_global, view.committees, view.global_),
         )
 
 

@@ -20,12 +20,10 @@ from torch.nn import functional
 from .action_spaces import ACTION_SPACES
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
-from .belief import believed
 from .decoding import PROJECTED
 from .differentiable import Smoothing
 from .distributions import Hybrid, Latents
 from .environment import Environment
-from .features import committee_features, head_features
 from .gradient_settings import SEARCH_SPACE, GradientSettings, GradientTeamSettings
 from .learners import LearnerEntry, TrainerState
 from .mappo_settings import TEAM_DEFAULTS, TeamSettings
@@ -36,6 +34,7 @@ from .saved_tensors import below, optimiser_tensors, restore_optimiser
 from .team_networks import AnyGlobalActor, AnyLocalActor, global_networks, local_networks
 from .teams import best_latents, scores
 from .twin import TwinError
+from .view import View
 
 CPU = torch.device("cpu")
 
@@ -86,11 +85,11 @@ class GradientTrainer(Run[GradientSettings]):
         self.clones = settings.clones.factors(env.num_envs)
         super().__init__(env.with_clones(self.clones), settings, seed)
         self.observation: Observation = self.env.reset()
-        twin, seen = self.observation.twin, believed(self.observation, env.twin_error)
+        view = self._view()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            local, _ = local_networks(head_features(seen.local, CPU, twin.local), _local(settings))
-            global_, _ = global_networks(committee_features(seen.global_, CPU, twin.global_), _global(settings))
+            local, _ = local_networks(view.heads, _local(settings))
+            global_, _ = global_networks(view.committees, _global(settings))
         self.local, self.global_ = Climber(local, settings.local), Climber(global_, settings.global_)
         self._actors = local, global_
 
@@ -105,13 +104,12 @@ class GradientTrainer(Run[GradientSettings]):
         local_space, global_space = ACTION_SPACES[settings.local.actions], ACTION_SPACES[settings.global_.actions]
         smoothing = Smoothing(*(width.at(progress) for width in (settings.level, settings.timeout, settings.slowest)))
         twin, truth = self.observation.twin, env.truth
-        seen = believed(self.observation, env.twin_error)
-        heads = head_features(seen.local, CPU, twin.local)
-        committees = committee_features(seen.global_, CPU, twin.global_)
+        view = self._view()
+        heads, committees = view.heads, view.committees
         local, global_ = self._actors
 
         chosen = local(heads)
-        shares = local_space.local_shares(_locations(chosen), heads, twin.local)
+        shares = local_space.local_shares(_locations(chosen), heads, view.local)
         utility = projected_local_utility(shares, twin.local, truth.local, smoothing)
         largest = truth.local.benefit * len(truth.local.layout.ap)
         norm_local = self.local.climb(utility / largest, progress)
@@ -122,7 +120,7 @@ class GradientTrainer(Run[GradientSettings]):
         likes = latents | {"bid": torch.sigmoid(latents["bid"])}
         served = mixed_assignment(scores(likes), log_serves, truth.global_.capacity, settings.temperature.at(progress))
         serves = log_serves.exp()
-        shares = global_space.global_shares(latents, committees, served, serves, twin.global_)
+        shares = global_space.global_shares(latents, committees, served, serves, view.global_)
         expected = projected_global_utility(shares, served, serves, twin.global_, truth.global_, smoothing)
         aps = truth.global_.sinr_access.shape[-1]
         norm_global = self.global_.climb(expected / (truth.global_.benefit * aps), progress)
@@ -130,8 +128,8 @@ class GradientTrainer(Run[GradientSettings]):
         with torch.no_grad():
             step = env.step(
                 Action(
-                    local_space.local_action(best_latents(chosen), heads, twin.local),
-                    global_space.global_action(best_latents(decided), committees, twin.global_),
+                    local_space.local_action(best_latents(chosen), heads, view.local),
+                    global_space.global_action(best_latents(decided), committees, view.global_),
                 )
             )
         self.observation = step.observation
@@ -149,6 +147,11 @@ class GradientTrainer(Run[GradientSettings]):
                 "global.serving": float(log_serves.detach().exp().mean()),
             },
         )
+
+    def _view(self) -> View:
+        """Of the present epoch."""
+        settings = self.settings
+        return View.of(self.observation, self.env.twin_error, settings.local.actions, settings.global_.actions, CPU)
 
     def state(self) -> TrainerState:
         """All that the run's future depends on (a copy)."""

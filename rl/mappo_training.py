@@ -12,9 +12,7 @@ from ..opt.errors import InputError
 from .action_spaces import ACTION_SPACES
 from .actions import Action
 from .actor_policy import ActorPolicy, saved_policy
-from .belief import believed
 from .environment import Environment
-from .features import CommitteeFeatures, HeadFeatures, committee_features, head_features
 from .learners import LearnerEntry, TrainerState
 from .mappo import Learner
 from .mappo_settings import SEARCH_SPACE, Device, MappoSettings, PrintedSettings
@@ -23,6 +21,7 @@ from .run import Learnt, Run, last_progress
 from .saved_tensors import below
 from .team_networks import AnyGlobalActor, AnyLocalActor, global_networks, local_networks
 from .twin import TwinError
+from .view import View
 
 
 class MappoTrainer(Run[MappoSettings]):
@@ -39,13 +38,12 @@ class MappoTrainer(Run[MappoSettings]):
         super().__init__(env.with_clones(self.clones), settings, seed)
         self.device = pick_device(settings.device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.observation: Observation = self.env.reset()
-        heads, committees = self._features()
+        self._look(self.env.reset())
         # torch's layers initialise from its global generator: borrow it, and give it back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            local = local_networks(heads, settings.local)
-            global_ = global_networks(committees, settings.global_)
+            local = local_networks(self.view.heads, settings.local)
+            global_ = global_networks(self.view.committees, settings.global_)
         self.local = Learner(*local, settings, settings.local, self.device)
         self.global_ = Learner(*global_, settings, settings.global_, self.device)
 
@@ -65,26 +63,24 @@ class MappoTrainer(Run[MappoSettings]):
         self.global_.advance(progress)
         paid_local, paid_global, ends = [], [], []
         for _ in range(settings.rollout):
-            twin = self.observation.twin
-            heads, committees = self._features()
-            local = self.local.sample(heads, self.generator)
-            global_ = self.global_.sample(committees, self.generator)
+            view = self.view
+            local = self.local.sample(view.heads, self.generator)
+            global_ = self.global_.sample(view.committees, self.generator)
             step = env.step(
                 Action(
-                    local_space.local_action(local, heads, twin.local),
-                    global_space.global_action(global_, committees, twin.global_),
+                    local_space.local_action(local, view.heads, view.local),
+                    global_space.global_action(global_, view.committees, view.global_),
                 )
             )
             paid_local.append(step.reward_ap)
             paid_global.append(step.reward_manager)
             ends.append(step.terminated)
-            self.observation = step.observation
+            self._look(step.observation)
         terminated = np.stack(ends)
-        heads, committees = self._features()
         rewards_local, rewards_global = np.stack(paid_local), np.stack(paid_global)
-        batch = self.local.batch(rewards_local, terminated, heads)
+        batch = self.local.batch(rewards_local, terminated, self.view.heads)
         record_local = self.local.update(batch, self.generator)
-        batch = self.global_.batch(rewards_global, terminated, committees)
+        batch = self.global_.batch(rewards_global, terminated, self.view.committees)
         record_global = self.global_.update(batch, self.generator)
         return Learnt(
             rows=rewards_local.size + rewards_global.size,
@@ -96,11 +92,11 @@ class MappoTrainer(Run[MappoSettings]):
             | self.global_.schedules("global"),
         )
 
-    def _features(self) -> tuple[HeadFeatures, CommitteeFeatures]:
-        """Of the present epoch, as the agents believe it."""
-        twin, seen = self.observation.twin, believed(self.observation, self.env.twin_error)
-        heads = head_features(seen.local, self.device, twin.local)
-        return heads, committee_features(seen.global_, self.device, twin.global_)
+    def _look(self, observation: Observation) -> None:
+        """Go on to this epoch."""
+        settings = self.settings
+        spaces = settings.local.actions, settings.global_.actions
+        self.observation, self.view = observation, View.of(observation, self.env.twin_error, *spaces, self.device)
 
     def state(self) -> TrainerState:
         """All that the run's future depends on (a copy)."""
@@ -114,7 +110,7 @@ class MappoTrainer(Run[MappoSettings]):
         self.local.restore(below("local", state.tensors))
         self.global_.restore(below("global", state.tensors))
         self.generator.set_state(state.tensors["generator"])
-        self.observation = self.env.restore(state.environment)
+        self._look(self.env.restore(state.environment))
         self._count_from(state)
 
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from twingap.baselines import belief
-from twingap.baselines.belief import (
+from twingap.opt.fluctuation import linear
+from twingap.opt.rates import sinr_of, spectral_efficiency
+from twingap.rl import posterior_means
+from twingap.rl.belief import NormalBelief
+from twingap.rl.posterior_means import (
     block_mean,
     capacity_mode,
     cpu_mean,
     expected_need,
     largest_need,
 )
-from twingap.opt.fluctuation import linear
-from twingap.opt.rates import sinr_of, spectral_efficiency
-from twingap.rl.belief import NormalBelief
 
 
 def weighted_mean(truths, reading, sigma):
@@ -105,7 +105,8 @@ def test_more_nodes_change_little(monkeypatch):
         return largest_need(NormalBelief(mean, 1.5), np.ones(1), real).mean, block_mean(reading, (1e6, 1e7), 0.05)
 
     coarse = found()
-    monkeypatch.setattr(belief, "NODES", 2 * belief.NODES)
+    for name in ("NODES", "LINK_NODES"):
+        monkeypatch.setattr(posterior_means, name, 2 * getattr(posterior_means, name))
     for one, two in zip(coarse, found(), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3)
 
