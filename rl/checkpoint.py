@@ -22,8 +22,11 @@ from ..opt.files import write_atomically
 from .environment import Environment, EnvironmentState
 from .learners import LearnerEntry, LearnerSettings, Trainer, TrainerState, find_learner
 from .policy import Policy
+from .twin import TwinError
 
-FORMAT, VERSION = "twingap.checkpoint", 3
+FORMAT, VERSION = "twingap.checkpoint", 4
+# Read as well, but for runs in the action space ``reduced`` under twin error: since version 4 they plan on expected needs.
+OLDEST = 3
 LATENT = "environment.latent"
 
 
@@ -95,10 +98,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise InputError("has no twingap metadata; it is not a checkpoint of this program", source=source) from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"is not format {FORMAT!r}", field="format", source=source)
-    if about.get("version") in range(1, VERSION):
-        problem = f"is {about['version']}, of an older twingap whose runs this one cannot go on with (it reads {VERSION})"
-        raise InputError(f"{problem}; train again", field="version", source=source)
-    if about.get("version") != VERSION:
+    version: Any = about.get("version")
+    if version in range(1, OLDEST):
+        raise _too_old(version, source)
+    if version not in range(OLDEST, VERSION + 1):
         raise InputError(f"is {about.get('version')!r}; this twingap reads {VERSION}", field="version", source=source)
     try:
         standing = about["standing"]
@@ -109,9 +112,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         state = TrainerState(tensors, environment, *counters, standing["extra"])
         checkpoint = Checkpoint(state, about)
         _ = checkpoint.settings, about["seed"], about["environment"]
+        if version < VERSION and _plans_on_needs(checkpoint):
+            raise _too_old(version, source)
     except KeyError as error:
         raise InputError("is missing; save the checkpoint again", field=str(error.args[0]), source=source) from None
     return checkpoint
+
+
+def _plans_on_needs(checkpoint: Checkpoint) -> bool:
+    """Whether the run's actions depend on expected needs (``expected_needs``)."""
+    teams = (getattr(checkpoint.settings, team, None) for team in ("local", "global_"))
+    reduced = any(getattr(team, "actions", "full") == "reduced" for team in teams)
+    return reduced and not TwinError.of(checkpoint.about["environment"]["sigma"]).is_zero
+
+
+def _too_old(version: object, source: str) -> InputError:
+    problem = f"is {version}, of an older twingap whose runs this one cannot go on with (it reads {VERSION})"
+    return InputError(f"{problem}; train again", field="version", source=source)
 
 
 def resume(path: str | Path, env: Environment) -> Trainer:

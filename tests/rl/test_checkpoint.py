@@ -137,3 +137,18 @@ def test_foreign_and_broken_files_are_refused(tmp_path):
         assert ("train again" in str(raised.value)) == (name == "older version")
     with pytest.raises(InputError):
         load_policy(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.1])
+def test_only_runs_that_mean_something_else_now_are_too_old(tmp_path, sigma):
+    path = tmp_path / "run.safetensors"
+    for actions in ("full", "reduced"):
+        env = environment(sigma=sigma)
+        save_checkpoint(MappoTrainer(env, MappoSettings.from_json({"local": {"actions": actions}}), 0), path)
+        older = {"twingap": json.dumps(load_checkpoint(path).about | {"version": 3})}
+        path.write_bytes(safetensors.torch.save(safetensors.torch.load_file(path), older))
+        if actions == "reduced" and sigma > 0.0:
+            with pytest.raises(InputError, match=r"is 3, of an older twingap .* train again"):
+                load_policy(path)
+        else:
+            load_policy(path)
