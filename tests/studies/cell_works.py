@@ -10,7 +10,16 @@ import sys
 import time
 
 MB = 1_000_000
-GREEDY = "import time\nkept = []\nwhile True: kept.append(b'x' * 20_000_000)"
+# Keeps what it got when it gets no more, until it is killed.
+GREEDY = """
+import time
+kept = []
+try:
+    while True:
+        kept.append(b"x" * 20_000_000)
+except MemoryError:
+    time.sleep(1000)
+"""
 STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(1000)"
 
 
