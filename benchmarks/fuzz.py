@@ -81,7 +81,9 @@ def main() -> int:
     twingap.solve(draw("plain", 0), gap=1e-3)
     found: dict[str, list[Trial]] = {name: [] for name in names}
     bad = 0
-    progress = track(trials(options, jobs), "attacking", len(jobs), console=Console(stderr=True), disable=not sys.stderr.isatty())
+    progress = track(
+        trials(options, jobs), "attacking", len(jobs), console=Console(stderr=True), disable=not sys.stderr.isatty()
+    )
     for outcome in progress:
         found[outcome.regime].append(outcome)
         bad += bool(outcome.faults)
@@ -91,7 +93,9 @@ def main() -> int:
         if outcome.faults and options.save:
             options.save.mkdir(parents=True, exist_ok=True)
             twingap.save_snapshot(draw(outcome.regime, outcome.seed), options.save / f"{outcome.regime}-{outcome.seed}.json")
-    table = Table("regime", "draws", *FAULTS, f"gap > {WIDE:g}", "worst gap", "attack reached", title=f"seeds from {options.seed}")
+    table = Table(
+        "regime", "draws", *FAULTS, f"gap > {WIDE:g}", "worst gap", "attack reached", title=f"seeds from {options.seed}"
+    )
     for name in names:
         table.add_row(*row(name, found[name]))
     everything = [outcome for name in names for outcome in found[name]]

@@ -15,9 +15,7 @@ from .errors import InputError
 from .global_equations import GlobalEvaluation, evaluate_global
 from .local_equations import LocalEvaluation, evaluate_local
 from .snapshot import Snapshot
-
-# Relative (C1, C2, C5, C6) or absolute violation that still counts as feasible: room for rounding, not for cheating.
-FEASIBLE = 1e-9
+from .violations import FEASIBLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +37,7 @@ class Evaluation:
 
     @property
     def feasible(self) -> Booleans:
-        """True where no constraint is violated by more than 1e-9."""
+        """True where no constraint is violated by more than ``violations.FEASIBLE``."""
         return self.violation <= FEASIBLE
 
 

@@ -27,14 +27,15 @@ from .local_equations import confirmation_time, training_work, weakest_peer
 from .rates import NEVER, spectral_efficiency
 from .snapshot import LocalPart
 from .useful_budget import useful_budget
+from .violations import FEASIBLE
 
 # Numbers within [1/TAME, TAME]: products of up to four of them are normal floating-point numbers.
 TAME = 1e75
 
-# C1 is judged to 1e-9 (``evaluation.FEASIBLE``). That decides what a decision earns only where T_multi can just, or just not,
+# C1 is judged to ``FEASIBLE``. That decides what a decision earns only where T_multi can just, or just not,
 # stay below a level of (11), or uploads are almost free: where T_multi is within ``JUST`` of its least, M / W, bounds grant
 # what is judged feasible, ``GRANTED``, and decisions take ``TAKEN`` of it. Elsewhere C1 holds as it stands.
-JUST, GRANTED, TAKEN = 1e-8, 1e-9, 9.999e-10
+JUST, GRANTED, TAKEN = 1e-8, (1.0 + 1e-6) * FEASIBLE, (1.0 - 1e-4) * FEASIBLE
 
 
 class ReducedLocal(NamedTuple):
@@ -69,8 +70,13 @@ class ReducedLocal(NamedTuple):
 
 def everything(problem: ReducedLocal) -> float:
     """sum_j b_j, raised for rounding: what no decision passes, whatever the numbers; +inf where the sum is not a number."""
-    total = float(problem.worth.sum()) * (1.0 + 1e-9)
+    total = _total(problem.worth) * (1.0 + 1e-9)
     return total if total < np.inf else np.inf
+
+
+def _total(worth: Floats) -> float:
+    with np.errstate(over="ignore"):
+        return float(worth.sum())
 
 
 def link_needs(part: LocalPart) -> Floats:
@@ -115,7 +121,7 @@ def reduce_local(part: LocalPart) -> ReducedLocal:
     # A rate that underflows gives a need with few digits, unless that is cut off anyway.
     exact = tame(np.where(need < TAME, rate, 1.0), zero=False)
     exact &= tame(part.subchannel_hz * spectral_efficiency(links), zero=False) or multicast_need >= TAME
-    budget = useful_budget(subchannels, float(worth.sum()), price)
+    budget = useful_budget(subchannels, _total(worth), price)
     numbers = (work, decay, cpu_price, price, budget, multicast, queue_relief, load_rate, part.cache_multiplier)
     return ReducedLocal(
         worth=worth,

@@ -6,6 +6,9 @@ import numpy as np
 
 from .arrays import Floats
 
+# Relative (C1, C2, C5, C6) or absolute violation that still counts as feasible: room for rounding, not for cheating.
+FEASIBLE = 5e-10
+
 
 def excess(used: Floats, allowed: Floats | float) -> Floats:
     """max(0, used/allowed - 1): relative excess over a positive budget (C1, C2, C5, C6)."""

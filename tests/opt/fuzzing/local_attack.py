@@ -109,7 +109,9 @@ def training_for(its: Heads, gain: np.ndarray) -> np.ndarray:
     return np.maximum(stationary(gain, its.part.decay, its.part.cpu_cost * its.work), its.work / its.cpu_max)
 
 
-def fill(its: Heads, fade: np.ndarray, spare: np.ndarray, on: np.ndarray, halvings: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fill(
+    its: Heads, fade: np.ndarray, spare: np.ndarray, on: np.ndarray, halvings: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(utility of uploads [R], shares [R, J], training [R, J]) when the heads ``on`` [R, J] share ``spare`` [R] at one price.
 
     fade [R]: exp(-A Q). -inf where the heads cannot share so: then one of them would be on the steep part of its worth.

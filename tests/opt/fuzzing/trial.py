@@ -133,5 +133,3 @@ def examine(snapshot: Snapshot, trial: Trial, gap: float = 1e-6, time_limit: flo
         if attacked > bound + rounding(attacked, scale):
             trial.faults.append((FALSE, f"{name} bound {bound:.12g}, attained {attacked:.12g}"))
     return trial
-
-

@@ -150,7 +150,9 @@ class WholeGlobalAttack:
     def __init__(self, part: GlobalPart, effort: int) -> None:
         self.part, self.effort = part, effort
         committees, self.need = needs_of(part)
-        self.committees = [each if part.multicast == "group" else self.by_delegate(i, each) for i, each in enumerate(committees)]
+        self.committees = [
+            each if part.multicast == "group" else self.by_delegate(i, each) for i, each in enumerate(committees)
+        ]
         self.price = part.spectrum_cost * part.subchannel_hz
         self.budget = int(np.floor(part.subchannels_max * (1.0 + 1e-12)))
         self.rows = [delegates(part, its, self.budget, effort) for its in self.committees]
@@ -262,7 +264,9 @@ def rounded(part: GlobalPart, decision: GlobalDecision, totals: dict[int, int]) 
             shares[i, 0] = with_sum(shares[i, 0], target) if own > 0.0 else shares[i, 0] * 0.0
             if own <= 0.0 and target > 0.0:
                 shares[i, 0, 1] = target
-    return GlobalDecision(decision.access, decision.request, decision.cpu_hz, shares if group else None, None if group else shares)
+    return GlobalDecision(
+        decision.access, decision.request, decision.cpu_hz, shares if group else None, None if group else shares
+    )
 
 
 def rest(taken: float, number: float) -> float:

@@ -49,7 +49,9 @@ def proposals(its: Heads, budget: int, effort: int) -> set[tuple[int, ...]]:
     numbers = np.arange(width)
     times = its.seconds.max() if talks.any() else 0.0
     fades = np.exp(-np.geomspace(1e-3, 12.0, 3 + 3 * effort))
-    prices = np.geomspace(1e-5, 10.0, 5 + 4 * effort) * its.part.benefit * heads / max(times, 1e-300) if talks.any() else np.zeros(1)
+    prices = (
+        np.geomspace(1e-5, 10.0, 5 + 4 * effort) * its.part.benefit * heads / max(times, 1e-300) if talks.any() else np.zeros(1)
+    )
     fade = np.concatenate([[1.0], fades])
     # [fade, head, number, fraction]
     uplink = numbers[:, None] * (1.0 - FRACTIONS)
@@ -209,7 +211,11 @@ def attack_whole_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDe
                 finer = np.geomspace(near[max(place - 1, 0)], near[min(place + 1, len(near) - 1)], 7)
                 finer = finer[finer >= near[0]]
                 more, with_ = split(its, array, finer, idle)
-                taus, value, multicast = np.concatenate([taus, finer]), np.concatenate([value, more]), np.concatenate([multicast, with_])
+                taus, value, multicast = (
+                    np.concatenate([taus, finer]),
+                    np.concatenate([value, more]),
+                    np.concatenate([multicast, with_]),
+                )
             rows = np.argsort(-value)[:2]
         else:
             taus, multicast, rows = np.zeros(1), np.zeros((1, heads)), np.zeros(1, dtype=int)
