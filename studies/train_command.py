@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from ..opt.errors import InputError
-from ..opt.files import write_atomically
+from ..opt.files import is_stream, write_atomically
 from ..opt.scenario import preset as scenario_of
 from ..rl.checkpoint import load_checkpoint, load_policy, save_checkpoint
 from ..rl.checkpoint import resume as resumed
@@ -81,7 +81,9 @@ def train_to_checkpoint(
     study = GapConfig(preset=preset)
     epochs = FrozenEpochs(scenario_of(preset), seed, study.episodes, study.length)
     environment = training_environment(epochs, sigma, run.num_envs or entry.num_envs, rules)
-    if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
+    if is_stream(output):
+        raise InputError("is a pipe or a device, and a checkpoint is written many times; give a file name", source=str(output))
+    if not os.access(Path(os.path.realpath(output)).parent, os.W_OK):
         raise InputError("cannot be written; give a file in a writable directory", source=str(output))
     if resume is None:
         length = updates or run.updates
