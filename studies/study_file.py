@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from ..opt.errors import InputError
 from ..opt.files import write_atomically
 from ..opt.reading import Reader, read_json
@@ -17,6 +15,7 @@ from .cells import Cell, code_version
 from .config import StudyConfig, checked
 from .registry import find_study
 from .study import Study
+from .yaml_text import dump_yaml
 
 FORMAT = "twingap.study"
 STUDY_FILE = "study.json"
@@ -47,7 +46,7 @@ def write_study_file(directory: Path, name: str, config: StudyConfig, cells: Seq
 
 def write_config(directory: Path, config: StudyConfig) -> None:
     """Write the whole configuration as YAML. Raises InputError when that is not possible."""
-    write_atomically(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    write_atomically(directory / CONFIG, dump_yaml(config.model_dump(mode="json")))
 
 
 def read_study_file(directory: Path) -> StudyFile:
