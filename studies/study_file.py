@@ -14,6 +14,7 @@ from ..opt.reading import Reader, read_json
 from .cells import Cell, code_version
 from .config import StudyConfig, checked
 from .registry import find_study
+from .sealed import has_seal, is_whole, sealed
 from .study import Study
 from .yaml_text import dump_yaml
 
@@ -41,7 +42,7 @@ def write_study_file(directory: Path, name: str, config: StudyConfig, cells: Seq
         "code": code_version(),
         "cells": [{"key": cell.key, "title": cell.title, "settings": cell.settings} for cell in cells],
     }
-    write_atomically(directory / STUDY_FILE, json.dumps(content, indent=1))
+    write_atomically(directory / STUDY_FILE, sealed(json.dumps(content, indent=1)))
 
 
 def write_config(directory: Path, config: StudyConfig) -> None:
@@ -50,9 +51,13 @@ def write_config(directory: Path, config: StudyConfig) -> None:
 
 
 def read_study_file(directory: Path) -> StudyFile:
-    """Read the file. Raises InputError when there is none or it is not one."""
+    """Read the file. Raises InputError when there is none, or it is not as it was written (older ones hold no hash)."""
     source = str(directory / STUDY_FILE)
     reader = Reader(read_json(source), "", source)
+    data = (directory / STUDY_FILE).read_bytes()
+    if has_seal(data) and not is_whole(data):
+        raise InputError("is damaged: it is not as it was written; run the study again, which writes it anew", source=source)
+    reader.optional("sha256")
     reader.text("format", (FORMAT,))
     reader.text("code")
     name = reader.text("study")

@@ -130,8 +130,12 @@ def resumed_validator(resume: Path, output: Path, epochs: FrozenEpochs, sigma: f
     A file of a later look than the checkpoint knows of is the work of a run that was killed after it; this run comes by there
     again and writes the same.
     """
-    notes = load_checkpoint(resume).about["notes"]
-    history = History.from_json(notes.get("looks", []))
+    notes = load_checkpoint(resume).about.get("notes", {})
+    try:
+        history = History.from_json(notes.get("looks", []))
+        wanted = checked(Validation, notes.get("validation", {}))
+    except InputError as error:
+        raise error.in_file(str(resume)) from None
     best, kept = history.best, best_path(resume)
     if best is not None:
         if not kept.exists():
@@ -140,7 +144,7 @@ def resumed_validator(resume: Path, output: Path, epochs: FrozenEpochs, sigma: f
             checked_best(kept, best.update)
         if best_path(output) != kept:
             write_atomically(best_path(output), kept.read_bytes())
-    return Validator(checked(Validation, notes.get("validation", {})), epochs, sigma, rules, history)
+    return Validator(wanted, epochs, sigma, rules, history)
 
 
 def train_and_keep(

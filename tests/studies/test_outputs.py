@@ -145,7 +145,7 @@ def limited(arguments, room):
 @pytest.mark.parametrize("before", [False, True])
 def test_a_full_disk_leaves_no_tables_without_their_page(run, before):
     """One table is too large: nothing of the report is there, or all of the one before."""
-    Path("cheap.yaml").write_text("{cells: 60, seconds: 0}")
+    Path("cheap.yaml").write_text("{cells: 24, seconds: 0}")
     assert run("study", "cheap_study:STUDY", "--config", "cheap.yaml", "--output", "results", "--workers", 2)[0] == 0
     made = [*Path("results").glob("*.csv"), Path("results/report.html"), Path("results/config.yaml")]
     if not before:
