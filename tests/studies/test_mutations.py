@@ -51,14 +51,16 @@ def mutations(content, count, rng, other):
 
 def test_study_files(run, tmp_path):
     """What is read whole is turned away by the number of workers, which comes last."""
-    content = dict(GAP.tiny) | {"scenario": {"aps": 2}, "learners": {"m": {"learner": "mappo", "tuned_on": [9]}}}
+    content = json.loads(json.dumps(dict(GAP.tiny))) | {
+        "scenario": {"aps": 2},
+        "learners": {"m": {"learner": "mappo", "tuned_on": [9]}},
+    }
     whole, rng = dump_yaml(content).encode(), random.Random(1)
     path, valid = tmp_path / "gap.yaml", 0
     for n in range(500):
-        path.write_bytes(damaged(whole, rng, b"{sigma: [0.1]}") if n % 2 else dump_yaml(swapped(content, rng)).encode())
+        path.write_bytes(damaged(whole, rng, b"{sigma: [0.1]}") if n % 2 else json.dumps(swapped(content, rng)).encode())
         code, said = run("study", "gap", "--config", path, "--workers", 0, "--output", tmp_path / "results")
         assert code == 2
-        assert "workers" in said or "gap.yaml" in said or "settings" in said or ": " in said
         valid += "workers" in said
         assert [each.name for each in tmp_path.iterdir()] == ["gap.yaml"]
     assert 20 < valid < 480
@@ -88,7 +90,8 @@ def test_snapshots_solutions_and_certificates(run, tmp_path, solved, kind, count
     found = {0: 0, 1: 0, 2: 0}
     for data in mutations(content, count, random.Random(kind), other):
         files[kind].write_bytes(data)
-        code, said = run("verify", files["snapshot"], files["solution"], "--certificate", files["certificate"])
+        proof = () if kind == "solution" else ("--certificate", files["certificate"])
+        code, said = run("verify", files["snapshot"], files["solution"], *proof)
         if code == 2:
             assert f"{kind}.json" in said or "solution.json" in said, said
         found[code] += 1
@@ -120,7 +123,10 @@ def test_records_and_the_files_beside_them(run, tmp_path, monkeypatch):
             assert {path: path.read_bytes() for path in shown} == shown
         assert not list(results.rglob("*.part"))
         path.write_bytes(whole)
-        run("report", results)
+        if code != 2:
+            # Tables and page as they were, for the next one.
+            assert run("report", results)[0] == 0
+            assert {path: path.read_bytes() for path in shown} == shown
     assert refused > 150
 
 
