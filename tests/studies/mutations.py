@@ -1,5 +1,6 @@
 """Faults that files suffer: bytes flipped, lost, doubled, of another file; values of another type, deep, huge, gone, twice."""
 
+import copy
 import json
 import random
 
@@ -51,7 +52,7 @@ def swapped(content: object, rng: random.Random) -> object:
             return content
         kind = rng.randrange(7)
         if kind <= 2:
-            holder[last] = rng.choice(OTHERS)
+            holder[last] = copy.deepcopy(rng.choice(OTHERS))
         elif kind == 3:
             del holder[last]
         elif kind == 4:
