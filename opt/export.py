@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .files import write_atomically
+from .files import is_stream, write_atomically, written_together
 from .snapshot import Snapshot
 
 FORMULATIONS = ("link", "reduced")
@@ -52,15 +52,23 @@ def export_model(
         return _write_relaxation(snapshot, Path(path), gap, time_limit)
     if importlib.util.find_spec("pyomo") is None:
         raise InputError("needs pyomo; install it first, e.g. pip install 'twingap[pyomo]'", field="formulation")
-    model = whole_model(snapshot, formulation)
     name, suffixes = PYOMO_FORMATS[format]
     target = Path(path)
+    if len(suffixes) > 1 and is_stream(target):
+        problem = f"is a pipe or a device, and {format!r} takes {len(suffixes)} files; give a file name, or format gms or lp"
+        raise InputError(problem, source=str(target))
+    model = whole_model(snapshot, formulation)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"model{suffixes[0]}"
         model.write(str(made), format=name, io_options={"symbolic_solver_labels": True})
-        targets = [target, *(target.with_suffix(suffix) for suffix in suffixes[1:])]
-        for suffix, final in zip(suffixes, targets, strict=True):
-            write_atomically(final, made.with_suffix(suffix).read_bytes())
+        contents = [made.with_suffix(suffix).read_bytes() for suffix in suffixes]
+    if len(contents) == 1:
+        write_atomically(target, contents[0])
+        return [target]
+    targets = [target, *(target.with_suffix(suffix) for suffix in suffixes[1:])]
+    with written_together(target.parent, last=target.name) as beside:
+        for final, content in zip(targets, contents, strict=True):
+            write_atomically(beside / final.name, content)
     return targets
 
 

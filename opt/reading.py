@@ -29,7 +29,7 @@ def read_json(path: str | Path) -> dict[str, object]:
     """The object in a JSON file. InputError when it is missing, unreadable, truncated, not JSON or not an object."""
     source = str(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); give an existing JSON file", source=source) from None
     except UnicodeDecodeError as error:
@@ -61,7 +61,7 @@ def parse_json(text: str, source: str = "") -> dict[str, object]:
     if place is not None:
         raise InputError("is NaN or infinite; every number must be finite", field=place, source=source)
     if not isinstance(content, dict):
-        raise InputError(f"holds {_kind(content)}; it must be a JSON object", source=source)
+        raise InputError(f"holds {kind_of(content)}; it must be a JSON object", source=source)
     return cast(dict[str, object], content)
 
 
@@ -72,7 +72,7 @@ class Reader:
         self.path = path
         self.source = source
         if not isinstance(content, dict):
-            self.fail("", f"is {_kind(content)}; it must be an object")
+            self.fail("", f"is {kind_of(content)}; it must be an object")
         self.content = cast(dict[str, object], content)
         self.asked: set[str] = set()
 
@@ -104,7 +104,7 @@ class Reader:
         """The list under ``key``, which may also name an element of a list (``sinr_peer[2]``) whose content is ``value``."""
         content = self.value(key) if value is FROM_KEY else value
         if not isinstance(content, list):
-            self.fail(key, f"is {_kind(content)}; it must be a list")
+            self.fail(key, f"is {kind_of(content)}; it must be a list")
         return cast(list[object], content)
 
     def text(self, key: str, allowed: Iterable[str] = ()) -> str:
@@ -113,14 +113,14 @@ class Reader:
         choices = list(allowed)
         wanted = " or ".join(repr(choice) for choice in choices) if choices else "a non-empty string"
         if not isinstance(content, str) or not content or (choices and content not in choices):
-            self.fail(key, f"is {_shown(content)}; it must be {wanted}")
+            self.fail(key, f"is {shown(content)}; it must be {wanted}")
         return content
 
     def boolean(self, key: str) -> bool:
         """True or false."""
         content = self.value(key)
         if not isinstance(content, bool):
-            self.fail(key, f"is {_shown(content)}; it must be true or false")
+            self.fail(key, f"is {shown(content)}; it must be true or false")
         return content
 
     def number(self, key: str, rule: Rule) -> float:
@@ -168,7 +168,7 @@ class Reader:
     def _number(self, x: object, key: str, rule: Rule) -> float:
         holds, wanted = rule
         if isinstance(x, bool) or not isinstance(x, (int, float)):
-            self.fail(key, f"is {_shown(x)}; it must be a number and {wanted}")
+            self.fail(key, f"is {shown(x)}; it must be a number and {wanted}")
         try:
             number = float(x)
         except OverflowError:
@@ -194,7 +194,8 @@ def _not_finite(content: object) -> str | None:
     return None
 
 
-def _kind(x: object) -> str:
+def kind_of(x: object) -> str:
+    """What a JSON value is, in words."""
     kinds: tuple[tuple[type, str], ...] = (
         (dict, "an object"),
         (list, "a list"),
@@ -206,5 +207,6 @@ def _kind(x: object) -> str:
     return next((name for kind, name in kinds if isinstance(x, kind)), "null")
 
 
-def _shown(x: object) -> str:
-    return repr(x)[:60] if isinstance(x, (str, int, float, bool)) else _kind(x)
+def shown(x: object) -> str:
+    """A JSON value for an error's line: words and numbers themselves, shortened, of others the kind."""
+    return repr(x)[:60] if isinstance(x, (str, int, float, bool)) else kind_of(x)

@@ -52,6 +52,7 @@ SHOWS = (
     "resampling.py",
     "run_study.py",
     "runner.py",
+    "sealed.py",
     "shards.py",
     "solver_comparison_report.py",
     "solver_comparison_results.py",

@@ -11,6 +11,7 @@ from ..opt.scenario import Scenario, preset
 from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.learners import find_learner, registered_learners
 from .config import Config, StudyConfig
+from .distinct import once, told_apart
 from .validation import Validation
 
 
@@ -67,29 +68,29 @@ class GapConfig(StudyConfig):
     def _sigma_is_an_error(cls, sigma: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0.0 <= each < float("inf") for each in sigma):
             raise ValueError(f"is {list(sigma)}; every twin error must be a finite number >= 0")
-        return _once(sigma)
+        return told_apart(sigma)
 
     @field_validator("transfer")
     @classmethod
-    def _transfer_once(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
-        return _once(presets)
+    def _transferonce(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
+        return once(presets)
 
     @field_validator("decoding", "over_capacity")
     @classmethod
-    def _rules_once(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if values is None else _once(values)
+    def _rulesonce(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if values is None else once(values)
 
     @field_validator("seeds")
     @classmethod
     def _seeds_are_counts(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if min(seeds) < 0:
             raise ValueError(f"is {list(seeds)}; every seed must be a whole number >= 0")
-        return _once(seeds)
+        return once(seeds)
 
     @model_validator(mode="after")
     def _policies_exist(self) -> GapConfig:
         known = (*self.learners, *registered_learners(), *registered_baselines())
-        for name in _once(self.policies):
+        for name in once(self.policies):
             if name not in known:
                 raise ValueError(f"policies names {name!r}; it must be one of {', '.join(known)}")
         for name in self.learners:
@@ -129,9 +130,3 @@ class GapConfig(StudyConfig):
     def scenario_with_changes(self) -> Scenario:
         """The scenario; InputError for unknown presets, fields and values."""
         return preset(self.preset, **self.scenario)
-
-
-def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError(f"is {list(values)}; every entry must be there once")
-    return values

@@ -11,6 +11,7 @@ from ..opt.scenario import Scenario, preset
 from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.learners import find_learner, registered_learners
 from .config import Config, StudyConfig
+from .distinct import once, told_apart
 
 # Baselines that are drawn beside what learns: the solver on the true state, and random decisions.
 BASELINES = ("oracle", "random")
@@ -38,7 +39,7 @@ class Calibration(Config):
     def _sigma_has_zero(cls, sigma: tuple[float, ...]) -> tuple[float, ...]:
         if 0.0 not in sigma or not all(0.0 <= each < float("inf") for each in sigma) or len(set(sigma)) < len(sigma):
             raise ValueError(f"is {list(sigma)}; it must hold 0 and finite numbers > 0, every one once")
-        return tuple(sorted(sigma))
+        return tuple(sorted(told_apart(sigma)))
 
     @field_validator("learners")
     @classmethod
@@ -104,11 +105,11 @@ class PaperFiguresConfig(StudyConfig):
     def _sizes_rise(cls, sizes: tuple[float, ...]) -> tuple[float, ...]:
         if len(sizes) < 2 or min(sizes) <= 0.0 or list(sizes) != sorted(set(sizes)) or max(sizes) == float("inf"):
             raise ValueError(f"is {list(sizes)}; give at least two finite sizes > 0, rising")
-        return sizes
+        return told_apart(sizes)
 
     @model_validator(mode="after")
     def _names_exist(self) -> PaperFiguresConfig:
-        for name in self.holds:
+        for name in once(self.holds):
             if name not in HOLDS:
                 raise ValueError(f"holds names {name!r}; it must be one of {', '.join(HOLDS)}")
         for name, calibration in self.calibrations.items():

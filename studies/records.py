@@ -6,7 +6,6 @@ never counts as done.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..opt.files import leftovers, write_atomically
 from .cells import Cell
 from .claims import prepare_claims
 from .machine import describe_machine
+from .sealed import is_whole, sealed
 from .words import Ended, Failure
 
 FORMAT = "twingap.record"
@@ -63,13 +63,13 @@ class Records:
     def write(self, cell: Cell, result: dict[str, Any], seconds: float, peak_memory: int | None = None) -> None:
         """Keep the result of a finished cell; peak_memory [bytes]: resident size of its largest process."""
         content = self._about(cell) | {"seconds": seconds, "peak_memory": peak_memory, "result": result}
-        write_atomically(self._path(cell), _sealed(content))
+        write_atomically(self._path(cell), sealed(json.dumps(content)))
         self._failure(cell).unlink(missing_ok=True)
 
     def write_failure(self, cell: Cell, failure: Failure, seconds: float) -> None:
         """Keep why a cell failed."""
         content = self._about(cell) | {"seconds": seconds, "reason": failure.reason, "error": failure.error}
-        write_atomically(self._failure(cell), _sealed(content))
+        write_atomically(self._failure(cell), sealed(json.dumps(content)))
 
     def clear(self, cell: Cell) -> None:
         """Forget how the cell failed, and what was being written when it was killed. For whoever holds its claim."""
@@ -119,16 +119,6 @@ class Records:
         return self._failures / f"{cell.key}.json"
 
 
-def _sealed(content: dict[str, Any]) -> bytes:
-    """The content as JSON whose first line holds the hash of everything after it."""
-    rest = json.dumps(content)[1:].encode()
-    return _seal(rest) + rest
-
-
-def _seal(rest: bytes) -> bytes:
-    return b'{"sha256": "' + hashlib.sha256(rest).hexdigest().encode() + b'",\n'
-
-
 def _read(path: Path, key: str) -> dict[str, Any] | None:
     """The content of a sealed file, or None when there is none. Raises InputError when it is not as it was written."""
     try:
@@ -137,8 +127,7 @@ def _read(path: Path, key: str) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", source=str(path)) from None
-    seal, _, rest = data.partition(b"\n")
-    if seal + b"\n" != _seal(rest):
+    if not is_whole(data):
         raise InputError("is damaged: it is not as it was written; remove it and run the study again", source=str(path))
     content = _parsed(data)
     if content.get("format") != FORMAT or content.get("key") != key:

@@ -6,14 +6,16 @@ and the page. The directory alone is enough to make tables and page again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from ..opt.errors import FalseBoundError, InputError, NothingFoundError
+from ..opt.files import written_together
 from .agenda import Agenda
 from .cluster import Cluster
 from .config import StudyConfig, checked, read_config
@@ -24,9 +26,12 @@ from .registry import find_study
 from .runner import run_cells
 from .shards import Shard
 from .study import Study
-from .study_file import read_study_file, write_config, write_study_file
-from .table_files import require_parquet, write_tables
+from .study_file import StudyFile, read_study_file, write_config, write_study_file
+from .table_files import remove_parquet, require_parquet, write_tables
 from .workers import Workers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The page of a results directory.
 PAGE = "report.html"
@@ -108,12 +113,22 @@ def collect_study(directory: Path, *, parquet: bool = False) -> Findings:
     """Read the records of a results directory, write the tables (CSV, with ``parquet`` Parquet as well) and the configuration.
     Raises InputError when it holds no study, FalseBoundError when its records contradict a bound, and NothingFoundError, after
     the table of failures is written, when so many cells failed that nothing can be shown."""
+    return _reported(directory, parquet, page=False)
+
+
+def report_study(directory: str | Path, *, parquet: bool = False) -> Findings:
+    """Tables and page of a results directory, from its records, all or nothing; parquet: the tables as Parquet, too (extra
+    ``parquet``). Raises InputError when it holds no study, NothingFoundError when so many cells failed that nothing can be
+    shown."""
+    return _reported(Path(directory), parquet, page=True)
+
+
+def _reported(directory: Path, parquet: bool, page: bool) -> Findings:
     if parquet:
         require_parquet()
     file = read_study_file(directory)
-    write_config(directory, file.config)
     outcome = read_outcome(Records(directory), file.cells)
-    write_tables(directory, {"cells": outcome.cell_table(), "failures": outcome.failure_table()}, parquet=parquet)
+    tables = {"cells": outcome.cell_table(), "failures": outcome.failure_table()}
     try:
         results = file.study.collect(file.config, outcome)
     except FalseBoundError:
@@ -123,15 +138,23 @@ def collect_study(directory: Path, *, parquet: bool = False) -> Findings:
     except InputError as error:
         if not outcome.failures:
             raise
+        with _written(directory, file, tables, parquet):
+            pass
         why = f"{len(outcome.failures)} cells failed or did not run, {directory / 'failures.csv'} says why"
         raise NothingFoundError(f"{error}; {why}") from None
-    write_tables(directory, file.study.tables(results), parquet=parquet)
-    return Findings(file.study, outcome, results)
-
-
-def report_study(directory: str | Path, *, parquet: bool = False) -> Findings:
-    """Tables and page of a results directory, from its records; parquet: the tables as Parquet, too (extra ``parquet``). Raises
-    InputError when it holds no study, NothingFoundError when so many cells failed that nothing can be shown."""
-    findings = collect_study(Path(directory), parquet=parquet)
-    findings.study.page(findings.results, Path(directory) / PAGE)
+    findings = Findings(file.study, outcome, results)
+    with _written(directory, file, tables | dict(file.study.tables(results)), parquet) as beside:
+        if page:
+            findings.study.page(results, beside / PAGE)
     return findings
+
+
+@contextmanager
+def _written(directory: Path, file: StudyFile, tables: Mapping[str, pd.DataFrame], parquet: bool) -> Iterator[Path]:
+    """Configuration and tables, and what is written beside them in the block: they appear in the directory together."""
+    with written_together(directory, last=PAGE) as beside:
+        write_config(beside, file.config)
+        write_tables(beside, tables, parquet=parquet)
+        yield beside
+    if not parquet:
+        remove_parquet(directory, tables)

@@ -90,7 +90,7 @@ def run_cells(
                     conclude(cell, ended)
     finally:
         crew.stop()
-        tidy_claims(records.directory)
+        tidy_claims(records.directory, [cell.key for cell in cells])
         progress.end()
     return failed
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from ..opt.families import FAMILIES as KNOWN_FAMILIES
 from ..opt.registry import registered_solvers
 from .config import Config, StudyConfig
+from .distinct import once
 
 # Seeds of the snapshots of each family. With every solver this takes about ten minutes on two idle cores.
 FAMILIES: dict[str, tuple[int, ...]] = {name: (0, 1) if name in ("tiny", "small") else (0,) for name in KNOWN_FAMILIES}
@@ -55,7 +56,7 @@ class ComparisonConfig(StudyConfig):
         for name in solvers:
             if name not in registered_solvers():
                 raise ValueError(f"names {name!r}; it must be one of {', '.join(registered_solvers())}")
-        return _once(solvers)
+        return once(solvers)
 
     @field_validator("families")
     @classmethod
@@ -73,10 +74,4 @@ class ComparisonConfig(StudyConfig):
 def _counts(seeds: tuple[int, ...], whose: str = "") -> tuple[int, ...]:
     if not seeds or min(seeds) < 0:
         raise ValueError(f"{whose}is {list(seeds)}; give at least one seed, whole numbers >= 0")
-    return _once(seeds)
-
-
-def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError(f"is {list(values)}; every entry must be there once")
-    return values
+    return once(seeds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,13 +23,16 @@ def require_parquet() -> None:
 
 
 def write_tables(directory: Path, tables: Mapping[str, pd.DataFrame], *, parquet: bool) -> None:
-    """Write NAME.csv and, with ``parquet``, NAME.parquet; without it, remove one of earlier numbers. Raises InputError."""
+    """Write NAME.csv and, with ``parquet``, NAME.parquet. Raises InputError."""
     for stem, table in tables.items():
         write_atomically(directory / f"{stem}.csv", csv_text(table))
-        beside = directory / f"{stem}.parquet"
         if parquet:
             stream = io.BytesIO()
             table.to_parquet(stream, engine="pyarrow", index=False)
-            write_atomically(beside, stream.getvalue())
-        else:
-            beside.unlink(missing_ok=True)
+            write_atomically(directory / f"{stem}.parquet", stream.getvalue())
+
+
+def remove_parquet(directory: Path, names: Iterable[str]) -> None:
+    """Remove the Parquet files of these tables: those of earlier numbers, once there are new ones without."""
+    for stem in names:
+        (directory / f"{stem}.parquet").unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from ..opt.errors import InputError
-from ..opt.files import write_atomically
+from ..opt.files import is_stream, write_atomically
 from ..opt.scenario import preset as scenario_of
 from ..rl.checkpoint import load_checkpoint, load_policy, save_checkpoint
 from ..rl.checkpoint import resume as resumed
@@ -81,7 +81,9 @@ def train_to_checkpoint(
     study = GapConfig(preset=preset)
     epochs = FrozenEpochs(scenario_of(preset), seed, study.episodes, study.length)
     environment = training_environment(epochs, sigma, run.num_envs or entry.num_envs, rules)
-    if output.is_dir() or not os.access(output.absolute().parent, os.W_OK):
+    if is_stream(output):
+        raise InputError("is a pipe or a device, and a checkpoint is written many times; give a file name", source=str(output))
+    if not os.access(Path(os.path.realpath(output)).parent, os.W_OK):
         raise InputError("cannot be written; give a file in a writable directory", source=str(output))
     if resume is None:
         length = updates or run.updates
@@ -128,8 +130,12 @@ def resumed_validator(resume: Path, output: Path, epochs: FrozenEpochs, sigma: f
     A file of a later look than the checkpoint knows of is the work of a run that was killed after it; this run comes by there
     again and writes the same.
     """
-    notes = load_checkpoint(resume).about["notes"]
-    history = History.from_json(notes.get("looks", []))
+    notes = load_checkpoint(resume).about.get("notes", {})
+    try:
+        history = History.from_json(notes.get("looks", []))
+        wanted = checked(Validation, notes.get("validation", {}))
+    except InputError as error:
+        raise error.in_file(str(resume)) from None
     best, kept = history.best, best_path(resume)
     if best is not None:
         if not kept.exists():
@@ -138,7 +144,7 @@ def resumed_validator(resume: Path, output: Path, epochs: FrozenEpochs, sigma: f
             checked_best(kept, best.update)
         if best_path(output) != kept:
             write_atomically(best_path(output), kept.read_bytes())
-    return Validator(checked(Validation, notes.get("validation", {})), epochs, sigma, rules, history)
+    return Validator(wanted, epochs, sigma, rules, history)
 
 
 def train_and_keep(

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-import yaml
 
 from ..opt.errors import InputError
 from ..rl.search_space import at_path
 from .config import checked
+from .yaml_text import parse_yaml
 
 
 def given_settings(options: list[str]) -> dict[str, Any]:
@@ -24,9 +24,9 @@ def given_settings(options: list[str]) -> dict[str, Any]:
         if not (path and sign):
             raise InputError(f"is {option!r}; it must be PATH=VALUE, as in workers=1", field="--set")
         try:
-            settings[path] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise InputError(f"is {option!r}, whose value is not readable YAML", field="--set") from None
+            settings[path] = parse_yaml(value)
+        except InputError as error:
+            raise InputError(f"is {option!r}, whose value {error}", field="--set") from None
     return settings
 
 

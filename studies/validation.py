@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from ..opt.errors import InputError
 from ..rl.decoding import PROJECTED, Rules
 from ..rl.learners import Trainer
 from .config import Config
 from .frozen_epochs import Certificate, FrozenEpochs, certify
-from .gap_table import Measured, gap_brackets
+from .gap_table import PARTS, Measured, gap_brackets
 from .scoring import score
 
 # Added to the seed, as ``frozen_epochs.EVALUATION_SEED`` is: studies' seeds stay far below both, tuning's begin at 10 million.
@@ -87,8 +88,16 @@ class History:
 
     @classmethod
     def from_json(cls, content: Sequence[Any]) -> History:
-        """From plain data."""
-        return cls(tuple(Look(update, {part: (low, high) for part, (low, high) in gaps.items()}) for update, gaps in content))
+        """From plain data. InputError for what ``to_json`` does not make."""
+        try:
+            looks = tuple(Look(update, {part: (low, high) for part, (low, high) in gaps.items()}) for update, gaps in content)
+            for look in looks:
+                numbers = [number for part in PARTS for number in look.gaps[part]]
+                if not isinstance(look.update, int) or not all(isinstance(number, float) for number in numbers):
+                    raise TypeError("numbers are missing")
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise InputError(f"is no history of looks ({error})", field="notes.looks") from None
+        return cls(looks)
 
 
 class Validator:

@@ -10,7 +10,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,8 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from ...opt.errors import InputError
-from ...opt.files import write_atomically
+from ...opt.files import is_stream, write_atomically, written_together
 from ..csv_text import csv_text
 from ..machine import describe_machine
 from .origin import Origin
@@ -146,24 +145,31 @@ class Page:
 
 
 def write_page(page: Page, path: Path) -> None:
-    """Write the page at ``path`` and every figure beside it (NAME-gap.svg, .png, .pdf ...). Raises InputError."""
-    if path.is_dir():
-        raise InputError("is a directory; give a file name", source=str(path))
-    drawn: dict[str, str] = {}
+    """Write the page at ``path`` and every figure beside it (NAME-gap.svg, .png, .pdf ...), all or nothing. Beside a pipe or
+    a device nothing can lie: it gets the page, which holds all figures. Raises InputError."""
+    if is_stream(path):
+        drawn = {picture.name: svg for picture, svg, _, _ in _drawn(page)}
+        write_atomically(path, render(page, drawn, path.stem))
+        return
+    drawn = {}
+    with written_together(path.parent, last=path.name) as beside:
+        for picture, svg, png, pdf in _drawn(page):
+            drawn[picture.name] = svg
+            for ending, content in (("svg", svg), ("png", png), ("pdf", pdf)):
+                write_atomically(beside / f"{path.stem}-{picture.name}.{ending}", content)
+        write_atomically(beside / path.name, render(page, drawn, path.stem))
+
+
+def _drawn(page: Page) -> Iterator[tuple[Picture, str, bytes, bytes]]:
+    """Every picture as SVG, PNG and PDF."""
+    about = "" if page.origin is None else page.origin.line
     with figure_style():
         for block in (block for section in page.sections for block in section.blocks):
             if isinstance(block, Picture):
                 figure = block.draw()
                 lay_out(figure)
-                about = "" if page.origin is None else page.origin.line
-                drawn[block.name] = as_svg(figure, block.title, about)
-                for ending, content in (
-                    ("svg", drawn[block.name]),
-                    ("png", as_png(figure, block.title, about)),
-                    ("pdf", as_pdf(figure, block.title, about)),
-                ):
-                    write_atomically(path.with_name(f"{path.stem}-{block.name}.{ending}"), content)
-    write_atomically(path, render(page, drawn, path.stem))
+                title = block.title
+                yield block, as_svg(figure, title, about), as_png(figure, title, about), as_pdf(figure, title, about)
 
 
 def render(page: Page, drawn: Mapping[str, str], stem: str) -> str:

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
-import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from ...rl.search_space import nested
 from ..few_seeds import weakness
+from ..yaml_text import dump_yaml
 from .config import TuneConfig
 from .slots import ERROR
 
@@ -109,7 +109,7 @@ class Tuning:
         }
         lines = [f"{self.command or 'twingap tune'}", f"trial {best.slot}, gap {best.gap:.6f} on the tuning epochs"]
         lines += [self.check.verdict] if self.check else ["these are the defaults"] if best.slot == 0 else []
-        return "".join(f"# {line}\n" for line in lines) + yaml.safe_dump(content, sort_keys=False)
+        return "".join(f"# {line}\n" for line in lines) + dump_yaml(content)
 
 
 def row_of(slot: int, trial: FrozenTrial) -> TrialRow:

@@ -22,8 +22,9 @@ from rich.progress import Progress as Bars
 
 from ...opt.arrays import Floats
 from ...opt.errors import InputError
-from ...opt.files import write_atomically
+from ...opt.files import write_atomically, written_together
 from ..cells import code_version
+from ..csv_text import csv_text
 from ..gap_statistics import interquartile_mean, paired_replicates, percentile_interval
 from ..gap_table import BOOTSTRAP_SEED, episode_table
 from ..machine import installed_version
@@ -126,14 +127,15 @@ def importance(study: optuna.Study) -> dict[str, float]:
 
 
 def write_tuning(found: Tuning, directory: Path) -> None:
-    """The best configuration, the table of trials and the page."""
+    """The best configuration, the table of trials and the page; all or nothing."""
     from ..report.page import write_page
     from ..report.tuning_page import tuning_page
 
-    write_atomically(directory / TRIALS, found.table().to_csv(index=False))
-    if found.best is not None:
-        write_atomically(directory / BEST_FILE, found.study_file())
-    write_page(tuning_page(found), directory / PAGE)
+    with written_together(directory, last=PAGE) as beside:
+        write_atomically(beside / TRIALS, csv_text(found.table()))
+        if found.best is not None:
+            write_atomically(beside / BEST_FILE, found.study_file())
+        write_page(tuning_page(found), beside / PAGE)
 
 
 def serve(opening: tuple[TuneConfig, int, str, str, float], bench: Bench) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from twingap.opt.errors import InputError
 from twingap.studies.few_seeds import marked, warning, weakness
-from twingap.studies.table_files import require_parquet, write_tables
+from twingap.studies.table_files import remove_parquet, require_parquet, write_tables
 
 TABLE = pd.DataFrame({"policy": ["a", "b"], "gap": [0.1, None], "seeds": [3, 10]})
 
@@ -26,6 +26,7 @@ def test_parquet_of_earlier_numbers_does_not_stay(tmp_path):
     (tmp_path / "gap.parquet").write_bytes(b"old")
     (tmp_path / "other.parquet").write_bytes(b"somebody's")
     write_tables(tmp_path, {"gap": TABLE}, parquet=False)
+    remove_parquet(tmp_path, {"gap": TABLE})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gap.csv", "other.parquet"]
     assert (tmp_path / "gap.csv").read_text() == "policy,gap,seeds\na,0.1,3\nb,,10\n"
 
