@@ -45,8 +45,8 @@ class KernelCache(_caching.FunctionCache):
 
     @property
     def cache_path(self) -> str:
-        """Where machine code is saved; empty when nowhere."""
-        return _saving.folder(self._folder_name) or ""
+        """Where this process has saved machine code; empty when nowhere."""
+        return _saving.place or ""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Machine code for these types from the first place that has it, else None."""
