@@ -61,7 +61,8 @@ def _run(arguments: list[str]) -> int:
     """Code of the command; whatever ends it is one line."""
     try:
         code = app(arguments, prog_name="twingap", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except InputError as error:
         return _end(BAD_INPUT, str(error))
     except typer.TyperException as error:
