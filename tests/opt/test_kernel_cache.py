@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from twingap.opt import kernel_places
+from twingap.opt.compiled import kernel_sources
 from twingap.opt.kernel_places import Place
 
 # A kernel that compiles in no time. It prints its answer, then whether the answer came from the disk.
@@ -127,6 +128,25 @@ def test_sources_that_changed_meanwhile_leave_nothing_behind(said, tmp_path):
     assert said(cache, changed) == ("42 compiled", "")
     assert not list(cache.rglob("*.nb?"))
     assert said(cache)[0] == "42 compiled"
+
+
+def test_the_folder_is_another_when_a_kernel_or_a_constant_in_it_changes(tmp_path):
+    """Machine code holds the values of constants, wherever they are written; stale code would prove bounds with the old."""
+    (tmp_path / "opt" / "part").mkdir(parents=True)
+    sources = {
+        "opt/part/kernel.py": "from ..values import (\n    LEAF,\n    names,\n)\n@compiled\ndef f(x): return x + LEAF\n",
+        "opt/values.py": "from .part.origin import LEAF\n",
+        "opt/part/origin.py": "LEAF = 1\n",
+        "opt/other.py": "from .values import names\n",
+    }
+    for path, content in sources.items():
+        (tmp_path / path).write_text(content)
+    before = kernel_sources(tmp_path)
+    for path, content in sources.items():
+        (tmp_path / path).write_text(content + "# changed\n")
+        assert (kernel_sources(tmp_path) != before) == (path != "opt/other.py"), path
+        (tmp_path / path).write_text(content)
+        assert kernel_sources(tmp_path) == before
 
 
 def test_a_folder_beside_the_package_is_read_where_it_cannot_be_written(said, tmp_path):
