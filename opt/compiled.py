@@ -4,8 +4,8 @@ Strict IEEE arithmetic (no fast-math), so that stated rounding slacks hold and t
 bound rests on (the learners' networks) may be ``compiled_fused``.
 
 numba's cache notices a change of the file that holds a function, but not of functions it calls in other files: stale machine
-code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels, and of the files
-that these take constants from, whose values are in the machine code, too. Where it lies and who may have made it is in
+code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels, and of those
+that they take constants from, whose values are in the machine code, too. Where it lies and who may have made it is in
 ``kernel_places``; that saving may fail, in ``kernel_cache``.
 
 numba numbers the functions that a process compiles from 1, and the numbers are part of the symbols that it saves. Kernels saved
