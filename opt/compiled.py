@@ -4,7 +4,9 @@ Strict IEEE arithmetic (no fast-math), so that stated rounding slacks hold and t
 bound rests on (the learners' networks) may be ``compiled_fused``.
 
 numba's cache notices a change of the file that holds a function, but not of functions it calls in other files: stale machine
-code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels.
+code would go on answering. So the cache lies in a folder named by a hash of every source file that has kernels, and of those
+that they take constants from, whose values are in the machine code, too. Where it lies and who may have made it is in
+``kernel_places``; that saving may fail, in ``kernel_cache``.
 
 numba numbers the functions that a process compiles from 1, and the numbers are part of the symbols that it saves. Kernels saved
 by two processes could hold different functions (two sorts, say) under one symbol, and a third process that loads both would run
@@ -15,19 +17,18 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
+import re
 import secrets
-import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numba.core.bytecode
-import numba.core.config
 import numba.core.event
+
+from .kernel_cache import KernelCache
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -37,29 +38,37 @@ cast(Any, numba.core.bytecode.FunctionIdentity)._unique_ids = itertools.count(se
 # Packages that hold kernels, beside this one both in the repository and in an installed wheel.
 PACKAGES = ("opt", "rl", "baselines", "studies")
 MARK = b"@compiled"
+ROOT = Path(__file__).parents[1]
+IMPORT = re.compile(rb"^from (\.+)([\w.]*) import (\([^)]*\)|.*)$", re.M)
+CONSTANT = re.compile(rb"\b[A-Z][A-Z0-9_]*\b")
 
 
-@cache
-def kernel_cache() -> str:
-    """Folder for machine code of exactly these sources: in this package's ``__pycache__``, else in a temporary place."""
+def kernel_sources(root: Path = ROOT) -> str:
+    """Name of the folder for machine code of exactly these sources."""
     digest = hashlib.sha256(numba.__version__.encode())
-    root = Path(__file__).parents[1]
-    for package in PACKAGES:
-        for source in sorted((root / package).rglob("*.py")):
-            content = source.read_bytes()
-            if MARK in content:
-                digest.update(content)
-    name = f"kernels-{digest.hexdigest()[:16]}"
-    beside = Path(__file__).parent / "__pycache__"
-    user = Path(tempfile.gettempdir()) / f"twingap-{os.getuid() if hasattr(os, 'getuid') else 0}"
-    for place in (beside, user):
-        try:
-            (place / name).mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(place / name, os.W_OK):
-            return str(place / name)
-    return ""
+    every = (path for package in PACKAGES for path in sorted((root / package).rglob("*.py")))
+    pending = [path for path in every if MARK in path.read_bytes()]
+    found: dict[Path, bytes] = {}
+    while pending:
+        source = pending.pop()
+        if source not in found and source.is_file():
+            found[source] = source.read_bytes()
+            pending += _constants_of(source, found[source])
+    for source in sorted(found):
+        digest.update(found[source])
+    return f"kernels-{digest.hexdigest()[:16]}"
+
+
+def _constants_of(source: Path, content: bytes) -> Iterator[Path]:
+    """Files that constants are imported from: machine code holds their values."""
+    for dots, module, names in IMPORT.findall(content):
+        if CONSTANT.search(names):
+            base = source.parents[len(dots) - 1].joinpath(*module.decode().split("."))
+            yield from (base.with_suffix(".py"), base / "__init__.py")
+
+
+# Of the sources as this process found them.
+NAME = kernel_sources()
 
 
 def compiled(function: Function) -> Function:
@@ -74,14 +83,10 @@ def compiled_fused(function: Function) -> Function:
 
 
 def _compile(function: Function, fastmath: bool | set[str]) -> Function:
-    config = cast(Any, numba.core.config)
-    before = config.CACHE_DIR
-    # Only our kernels move: other users of numba in this process keep their own cache.
-    config.CACHE_DIR = kernel_cache()
-    try:
-        return cast(Any, numba).njit(cache=True, fastmath=fastmath, error_model="numpy")(function)
-    finally:
-        config.CACHE_DIR = before
+    kernel = cast(Any, numba).njit(fastmath=fastmath, error_model="numpy")(function)
+    # numba's own cache=True would save where its settings say, and fail where it cannot.
+    kernel._cache = KernelCache(function, NAME, lambda: kernel_sources() == NAME)
+    return kernel
 
 
 @contextmanager

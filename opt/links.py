@@ -19,6 +19,8 @@ def weakest_link(sinr: Floats, is_link: Booleans) -> Floats:
     batch = sinr.shape[:-3]
     groups, senders, receivers = is_link.shape
     bits = np.ascontiguousarray(sinr, dtype=np.float64).view(np.int64).reshape(-1, groups, senders, receivers)
+    # Snapshots from files are read-only, drawn ones may not be: one type, so that nothing is compiled when the clock runs.
+    bits.flags.writeable = False
     weakest = _weakest(bits, is_link).view(np.float64)
     return weakest.reshape((*batch, groups, senders))
 

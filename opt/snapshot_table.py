@@ -21,6 +21,8 @@ from .snapshot import Snapshot
 from .snapshot_file import load_snapshot, snapshot_from_json, snapshot_to_json
 
 EPOCH = "epoch"
+# What spreadsheets write instead of commas.
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d{1,9})\]")
 Place = tuple[str | int, ...]
 
@@ -148,4 +150,9 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
         raise InputError(f"is not CSV ({error})", source=str(path)) from None
     if not lines:
         raise InputError("is empty; the first line must name the columns", source=str(path))
+    for separator, name in OTHER_SEPARATORS.items():
+        # No path of a field holds any of these, so a header that does is no header of ours.
+        if separator in ",".join(lines[0]):
+            wanted = "save it with commas between fields and points in numbers"
+            raise InputError(f"separates its fields by {name}; {wanted}", source=str(path))
     return [column.strip() for column in lines[0]], [list(line) for line in lines[1:]]

@@ -46,8 +46,9 @@ def verify(snapshot: Snapshot, solution: Solution, tolerance: float = TOLERANCE)
         checks.append(Check("decision", holds=False, detail="the solution holds no decision"))
         return Verification(tuple(checks), None)
     found = evaluate(snapshot, solution.decision)
-    violations = {f"local.{k}": float(x) for k, x in found.local.violations.items()}
-    violations |= {f"global.{k}": float(x) for k, x in found.global_.violations.items()}
+    # Adding 0 makes -0 (of maximum(0, -minimum)) 0, as it reads, and nothing else of anything else.
+    violations = {f"local.{k}": float(x) + 0.0 for k, x in found.local.violations.items()}
+    violations |= {f"global.{k}": float(x) + 0.0 for k, x in found.global_.violations.items()}
     checks += [Check(f"constraint {k}", x <= tolerance, f"violated by {x:.3e}") for k, x in violations.items()]
     earned = {
         "objective": (float(found.utility), solution.objective),

@@ -3,6 +3,10 @@
 Dask cannot end a running task, nor does its memory limit see the processes of a task; keepers do both. A worker that dies takes
 its cells with it, and Dask gives them to another. The workers need the results directory under the same path (a shared file
 system), the same sources and versions, and ``distributed.worker.daemon: False``, since daemons may start no processes.
+
+Dask runs what its peers send, so whoever may connect runs code as whoever started scheduler and workers. A cluster of our own
+listens on this machine alone and takes nobody without its certificate, which exists in memory. Of others, ``tls://`` addresses
+are spoken to with the certificates that Dask's own configuration names.
 """
 
 from __future__ import annotations
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from distributed import Future
 
 LOCAL = "local"
+LOOPBACK = "127.0.0.1"
+# Where Dask looks for what a runner needs to connect to tls:// addresses.
+CERTIFICATES = tuple(f"DASK_DISTRIBUTED__COMM__TLS__{name}" for name in ("CA_FILE", "CLIENT__KEY", "CLIENT__CERT"))
 # Seconds to wait for the scheduler's answer.
 PATIENCE = 30.0
 
@@ -116,22 +123,50 @@ def run_here(cell: Cell, records: Records) -> Ended | Taken:
 def _connect(address: str, workers: int) -> tuple[Any, Any]:
     """A client, and the cluster when it is our own."""
     try:
-        from dask import config
-        from distributed import Client, LocalCluster
+        from distributed import Client
         from distributed.comm.addressing import get_address_host_port
+        from distributed.security import Security
     except ImportError:
         raise InputError("needs the package distributed; install twingap[cluster]", field="dask") from None
     if address == LOCAL:
-        with config.set({"distributed.worker.daemon": False}):
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address="")
+        cluster = _cluster_of_our_own(workers)
         return Client(cluster, set_as_default=False), cluster
     try:
         # The client does not survive an address that is none.
         get_address_host_port(address, strict=True)
-        return Client(address, timeout=PATIENCE, set_as_default=False), None
-    except (OSError, ValueError, TypeError) as error:
+        security = Security()
+        if address.startswith("tls://") and security.get_connection_args("client")["ssl_context"] is None:
+            # Nor one that has no certificates.
+            problem = f"is {address!r}, and Dask's configuration names no certificates; set {', '.join(CERTIFICATES)}"
+            raise InputError(problem, field="dask")
+        return Client(address, timeout=PATIENCE, set_as_default=False, security=security), None
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         problem = f"is {address!r}, where no Dask scheduler answers ({error}); give tcp://HOST:PORT, or {LOCAL!r}"
         raise InputError(problem, field="dask") from None
+
+
+def _cluster_of_our_own(workers: int) -> Any:
+    """Processes on this machine that listen on it alone, to peers with a certificate made now. Dask's dashboard would listen to
+    the world where it is only switched off by an empty address."""
+    from dask import config
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    try:
+        security = Security.temporary()
+    except ImportError:
+        raise InputError("needs the package cryptography; install twingap[cluster]", field="dask") from None
+    with config.set({"distributed.worker.daemon": False}):
+        return LocalCluster(
+            host=LOOPBACK,
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=f"{LOOPBACK}:0",
+            security=security,
+        )
 
 
 def _check(client: Any, directory: Path) -> None:

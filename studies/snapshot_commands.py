@@ -14,6 +14,7 @@ import typer
 
 from ..opt.errors import InputError
 from .cli_options import NEGATIVE, JsonOption
+from .command_output import aside
 
 SnapshotArgument = Annotated[Path, typer.Argument(help="Snapshot file (JSON).")]
 
@@ -53,7 +54,7 @@ def solve(
     from ..opt.solve import solve as run
 
     epoch = load_snapshot(snapshot)
-    result = run(epoch, solver, gap, time_limit, seed, certificate=certificate is not None)
+    result = aside(run)(epoch, solver, gap, time_limit, seed, certificate=certificate is not None)
     if output is not None:
         save_solution(result, epoch, output)
     if certificate is not None and result.certificate is not None:
@@ -137,7 +138,7 @@ def solvers(as_json: JsonOption = False) -> None:
     """List every registered solver: what it can prove, and whether it is installed and why not."""
     from ..opt.registry import registered_solvers
 
-    known = registered_solvers()
+    known = aside(registered_solvers)()
     if as_json:
         rows = {
             name: {

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from .cli_options import NEGATIVE, JsonOption
+from .command_output import aside
 
 if TYPE_CHECKING:
     from .run_study import Findings
@@ -42,7 +43,7 @@ def train(
     rules = {"decoding": decoding, "over_capacity": over_capacity}
     given = {"looks": looks, "keep": keep, "patience": patience}
     validation = {option: value for option, value in given.items() if value is not None}
-    found = train_to_checkpoint(
+    found = aside(train_to_checkpoint)(
         name,
         preset,
         sigma,
@@ -155,7 +156,7 @@ def study(
     from .run_study import results_directory, run_study
 
     directory = results_directory(name) if output is None else output
-    findings = run_study(name, config, directory, workers=workers, dask=dask, shard=shard, retry_failed=retry_failed)
+    findings = aside(run_study)(name, config, directory, workers=workers, dask=dask, shard=shard, retry_failed=retry_failed)
     if findings is None:
         typer.echo(f"shard {shard} is done, other cells are not yet; when they are: twingap report {directory}")
     else:
@@ -167,7 +168,7 @@ def studies() -> None:
     from .registry import find_study, registered_studies
 
     for name, target in registered_studies().items():
-        module = sys.modules[find_study(name).cells.__module__]
+        module = sys.modules[aside(find_study)(name).cells.__module__]
         typer.echo(f"{name} ({target.partition(':')[0]})\n  {(module.__doc__ or '').strip().splitlines()[0]}")
 
 

@@ -27,6 +27,8 @@ from ..claims import claimed, is_claimed, prepare_claims
 
 # Beats that a worker may miss before its trial is given to another.
 GRACE = 3
+# Names of packages that are not those of their modules.
+PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL", "cx_Oracle": "oracledb"}
 # Seconds that sqlite waits for another process's write.
 BUSY = 60.0
 
@@ -81,9 +83,10 @@ class Journal:
     """A journal file; locks beside it in ``FILE.workers``."""
 
     def __init__(self, path: Path) -> None:
-        self.beside = path.with_name(f"{path.name}.workers")
+        # "." and "/" have no name; they are folders, as ".." is, which has one.
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise InputError("cannot be a journal; give a file in an existing directory", source=str(path), field="--storage")
+        self.beside = path.with_name(f"{path.name}.workers")
         try:
             self.optuna = JournalStorage(JournalFileBackend(str(path), _WriteLock(f"{path}.lock")))
         except OSError as error:
@@ -117,7 +120,7 @@ class Database:
             with _experimental():
                 self.optuna = get_storage(RDBStorage(url, arguments, heartbeat_interval=seconds, grace_period=GRACE * seconds))
         except ImportError as error:
-            raise InputError(f"needs the package {error.name}; install it first", field="--storage") from None
+            raise InputError(f"is {url!r}, which needs {_driver(error, url)}", field="--storage") from None
         except (ValueError, StorageInternalError, RuntimeError) as error:
             raise InputError(f"is {url!r}, which cannot be opened: {error}", field="--storage") from None
         except Exception as error:
@@ -151,6 +154,18 @@ class Database:
 
     def _beat(self, trial: FrozenTrial) -> None:
         self.optuna.record_heartbeat(trial._trial_id)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _driver(error: ImportError, url: str) -> str:
+    """What to install for a database. Optuna's error says nothing; the one that it stands for names the module."""
+    cause: BaseException | None = error
+    while cause is not None:
+        name = cause.name if isinstance(cause, ImportError) else None
+        if name is not None:
+            package = PACKAGES.get(name, name)
+            return f"the package {package}; install it first: pip install {package}"
+        cause = cause.__cause__ or cause.__context__
+    return f"a package that drives {url.partition(':')[0]}; install it first"
 
 
 def fail(storage: BaseStorage, trial: FrozenTrial) -> None:

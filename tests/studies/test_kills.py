@@ -1,5 +1,6 @@
 """Runners, keepers, workers and Dask workers are killed at random moments; what comes out is as if nothing had happened."""
 
+import contextlib
 import json
 import os
 import random
@@ -11,7 +12,9 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
+from distributed.security import Security
 
 # Each runs a study of 60 cells in processes of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -192,14 +195,73 @@ def test_a_killed_dask_worker_costs_nothing_but_time(undisturbed, tmp_path):
     assert machine.all_gone()
 
 
-def test_a_dask_cluster_of_our_own(undisturbed, tmp_path):
+def listening(processes):
+    """Addresses that these processes take connections at."""
+    found = set()
+    for pid in processes:
+        with contextlib.suppress(psutil.Error):
+            every = psutil.Process(pid).net_connections(kind="inet")
+            found |= {each.laddr.ip for each in every if each.status == psutil.CONN_LISTEN}
+    return found
+
+
+def test_a_dask_cluster_of_our_own_listens_on_this_machine_alone(undisturbed, tmp_path):
     machine = Machine(tmp_path, seconds=0.0)
     del machine.env["DASK_DISTRIBUTED__WORKER__DAEMON"]
-    code, said = finished(machine.study("--dask", "local", "--workers", 2))
+    runner = machine.study("--dask", "local", "--workers", 2)
+    addresses = set()
+    while runner.poll() is None:
+        addresses |= listening(machine.processes())
+        time.sleep(0.1)
+    code, said = finished(runner)
     assert code == 0, said
+    assert addresses == {"127.0.0.1"}
     assert machine.table() == undisturbed
     assert len(machine.starts()) == CELLS
     assert machine.all_gone()
+
+
+def certificates(directory):
+    """Dask's configuration of a certificate made now, as environment variables."""
+    made = Security.temporary()
+    directory.mkdir()
+    names = {"CA_FILE": made.tls_ca_file}
+    for role in ("client", "scheduler", "worker"):
+        names[f"{role.upper()}__KEY"] = getattr(made, f"tls_{role}_key")
+        names[f"{role.upper()}__CERT"] = getattr(made, f"tls_{role}_cert")
+    for name, content in names.items():
+        (directory / name).write_text(content)
+    return {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(directory / name) for name in names}
+
+
+def test_a_dask_cluster_with_certificates_takes_no_others(undisturbed, tmp_path):
+    """The set-up of docs/studies.md, on this machine."""
+    machine = Machine(tmp_path, seconds=0.0)
+    plain = dict(machine.env)
+    machine.env |= certificates(tmp_path / "ours")
+    address = f"tls://127.0.0.1:{free_port()}"
+    port = address.rsplit(":")[-1]
+    here = ("--protocol", "tls", "--host", "127.0.0.1", "--no-dashboard")
+    scheduler = machine.popen("-m", "distributed.cli.dask_scheduler", *here, "--port", port)
+    flags = ("--no-nanny", "--nthreads", 1, "--no-dashboard")
+    helper = machine.popen("-m", "distributed.cli.dask_worker", address, *flags)
+    try:
+        strangers = (({}, "CA_FILE"), (certificates(tmp_path / "strangers"), "no Dask scheduler answers"))
+        for keys, word in strangers:
+            stranger = Machine(tmp_path)
+            stranger.env = plain | keys | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"}
+            code, said = finished(stranger.study("--dask", address))
+            assert code == 2, said
+            assert word in said
+            assert said.count("\n") == 1
+        assert not machine.records()
+        code, said = finished(machine.study("--dask", address))
+        assert code == 0, said
+    finally:
+        for each in (helper, scheduler):
+            each.kill()
+            each.communicate()
+    assert machine.table() == undisturbed
 
 
 def test_no_scheduler_is_one_line(tmp_path):
