@@ -31,6 +31,11 @@ class NothingFoundError(RuntimeError):
     command line prints; it exits with code 1."""
 
 
+class PolicyFailedError(NothingFoundError):
+    """A policy raised an exception while it acted; ``str(error)`` is one line that names it. For whoever prints lines: through
+    the API what a policy raises goes through as it is, with a note."""
+
+
 class BrokenPromiseError(AssertionError):
     """A solver's answer is not what it promised, and is not given out: a bug, or numbers that floating point cannot hold."""
 
