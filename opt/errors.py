@@ -32,8 +32,7 @@ class NothingFoundError(RuntimeError):
 
 
 class PolicyFailedError(NothingFoundError):
-    """A policy raised an exception while it acted; ``str(error)`` is one line that names it. For whoever prints lines: through
-    the API what a policy raises goes through as it is, with a note."""
+    """A policy ended (sys.exit) instead of answering; ``str(error)`` is one line that names it."""
 
 
 class BrokenPromiseError(AssertionError):

@@ -22,12 +22,6 @@ from ..rl.policy import Policy
 from ..rl.twin import TwinError
 
 
-class Blame(str):
-    """A note of ours on what a policy raised: by its type ``failure_of`` knows it from others."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True)
 class JudgedPolicy:
     """A policy under its name, at one twin error and seed."""
@@ -77,13 +71,4 @@ class JudgedPolicy:
         return f"{self.named}: {source}" if source else self.named
 
     def _note(self, error: Exception) -> None:
-        error.add_note(Blame(f"raised by {self.named}"))
-
-
-def failure_of(error: BaseException) -> PolicyFailedError | None:
-    """In one line what a policy raised, for the command line; None when no policy did, or when what it raised is an InputError,
-    which is one line already."""
-    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, Blame)]
-    if not notes or isinstance(error, InputError):
-        return None
-    return PolicyFailedError(f"{notes[-1].removeprefix('raised by ')} raised {in_one_line(error)}")
+        error.add_note(f"raised by {self.named}")
