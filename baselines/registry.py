@@ -53,6 +53,8 @@ def make_baseline(name: str, environment: Environment, rng: np.random.Generator)
     factory = find_baseline(name)
     try:
         policy = factory(environment, rng)
+    except InputError:
+        raise
     except Exception as error:
         error.add_note(f"raised by baseline {name!r} while it was made")
         raise

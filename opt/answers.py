@@ -126,6 +126,9 @@ def answer_of(
         answer = run(snapshot, budget, rng)
     except SystemExit as error:
         raise NothingFoundError(f"solver {solver!r} called sys.exit({error.code!r}) on {snapshot.name}") from None
+    except InputError:
+        # One line already.
+        raise
     except Exception as error:
         error.add_note(f"solver {solver!r} raised this on {snapshot.name}")
         raise

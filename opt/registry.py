@@ -182,6 +182,8 @@ def prepare_solver(name: str, snapshot: Snapshot) -> None:
     prepare = found(name, entry.prepare, "solver")
     try:
         prepare(snapshot)
+    except InputError:
+        raise
     except Exception as error:
         error.add_note(f"solver {name!r} raised this while it prepared for {snapshot.name}")
         raise

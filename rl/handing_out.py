@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..opt.arrays import Floats, floats, integers
+from ..opt.arrays import Floats, floats, freeze, integers
 from ..opt.frozen import frozen_array
 from ..opt.snapshot import GlobalPart, LocalPart, Snapshot
 from ..opt.system import State, System, deferred_sinr
 
 
 def own_state(seen: State) -> State:
-    """The observed state with copies of all arrays but SINR in dB, which nothing else is computed from any more
+    """The observed state, read-only, with copies of all arrays but SINR in dB, which nothing else is computed from any more
     (``settled``) or which is the twin's alone."""
+    freeze(seen.sinr_db)
     return replace(
         seen,
         cpu_head=floats(seen.cpu_head),

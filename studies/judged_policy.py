@@ -43,13 +43,11 @@ class JudgedPolicy:
         try:
             answer = self.policy.act(shown)
         except InputError as error:
-            named = error.in_file(self._within(error.source))
-            self._note(named)
-            raise named from error
+            raise error.in_file(self._within(error.source)) from error
         except SystemExit as error:
             raise PolicyFailedError(f"{self.named}: {in_one_line(error)}") from None
         except Exception as error:
-            self._note(error)
+            error.add_note(f"raised by {self.named}")
             raise
         with self.blamed():
             return received(answer, truth)
@@ -69,6 +67,3 @@ class JudgedPolicy:
 
     def _within(self, source: str) -> str:
         return f"{self.named}: {source}" if source else self.named
-
-    def _note(self, error: Exception) -> None:
-        error.add_note(f"raised by {self.named}")
