@@ -49,7 +49,7 @@ def test_seeds_by_one_rule_everywhere(wrong):
         with pytest.raises(InputError, match="seed"):
             call(wrong)
     if wrong is not None:
-        with pytest.raises(InputError, match="^seed: "):
+        with pytest.raises(InputError, match=r"^seed: "):
             env.reset(wrong)
 
 
@@ -69,7 +69,7 @@ def test_numbers_of_numpy_are_numbers():
     [[], [0.0, -0.0], [0.1, 0.10000000001], -0.1, math.nan, math.inf, 11, 10**400, "0.1", ["0.1"], True, {"sinr": 0.1}, None],
 )
 def test_twin_errors_that_are_refused(wrong):
-    with pytest.raises(InputError, match="^sigma"):
+    with pytest.raises(InputError, match=r"^sigma"):
         twin_errors(wrong)
 
 
@@ -153,7 +153,7 @@ def test_what_a_solver_raises_goes_through_with_its_name(planted):
         raise ZeroDivisionError("mine")
 
     planted(fails)
-    with pytest.raises(ZeroDivisionError, match="^mine") as raised:
+    with pytest.raises(ZeroDivisionError, match=r"^mine") as raised:
         solve(twingap.draw("tiny"), "planted")
     assert raised.value.__notes__ == ["solver 'planted' raised this on tiny-0"]
     planted(lambda *_: sys.exit(0))

@@ -148,17 +148,17 @@ def access(change):
 
 
 WRONG = {
-    "None": lambda plan: None,
+    "None": lambda _: None,
     "tuple": lambda plan: (plan.local, plan.global_),
     "dict": lambda plan: {"local": plan.local},
     "list": lambda plan: [plan],
-    "text": lambda plan: "plan",
+    "text": lambda _: "plan",
     "a class": lambda plan: type(plan),
     "no local part": lambda plan: replace(plan, local=None),
     "parts swapped": lambda plan: replace(plan, local=plan.global_, global_=plan.local),
-    "uplink missing": local(lambda a: None),
+    "uplink missing": local(lambda _: None),
     "uplink a list": local(lambda a: a.tolist()),
-    "uplink a number": local(lambda a: 0.0),
+    "uplink a number": local(lambda _: 0.0),
     "uplink complex": local(lambda a: a + 0j),
     "uplink objects": local(lambda a: a.astype(object)),
     "uplink text": local(lambda a: a.astype(str)),
@@ -228,15 +228,15 @@ def test_what_stands_for_the_same_numbers_scores_the_same(certificate, change):
 
 def test_what_a_policy_raises_goes_through_with_its_name(certificate):
     class Fails:
-        def act(self, observation):
+        def act(self, _observation):
             raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="^mine") as raised:
+    with pytest.raises(ZeroDivisionError, match=r"^mine") as raised:
         score(Fails(), EPOCHS.environment(0.1), EPOCHS, certificate, "breaks")
     assert raised.value.__notes__ == ["raised by policy 'breaks' at sigma 0.1, seed 3"]
 
     class Ends:
-        def act(self, observation):
+        def act(self, _observation):
             raise SystemExit(0)
 
     with pytest.raises(PolicyFailedError, match=r"policy 'ends' at sigma 0\.1, seed 3: it called sys\.exit\(0\)"):
