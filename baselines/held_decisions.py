@@ -28,8 +28,8 @@ from ..opt.decision import Decision
 from ..opt.errors import InputError
 from ..opt.scenario import Scenario
 from ..rl.actions import Action
-from ..rl.decoding import CHOSEN
-from ..rl.environment import Environment, Step
+from ..rl.decoding import CHOSEN, Decoded
+from ..rl.environment import Environment
 from .fixed_bandwidth import UPLINK_FRACTION
 from .fixed_cpu import DELEGATE_FRACTION, HEAD_FRACTION
 
@@ -47,11 +47,11 @@ class HeldEnvironment(Environment):
         super().__init__(scenario, **others)
         self.hold = hold
 
-    def step(self, answer: Action | Decision) -> Step:
+    def _decode(self, answer: Action | Decision) -> Decoded:
         """As Environment's, with the held decisions in place of the answer's. InputError for a Decision, which is no shares."""
         if isinstance(answer, Decision):
             raise InputError(f"is a Decision; {self.hold!r} holds shares, so answer with an Action", field="action")
-        return super().step(HOLDS[self.hold](answer, self))
+        return super()._decode(HOLDS[self.hold](answer, self))
 
     def _made_with(self) -> dict[str, Any]:
         return super()._made_with() | {"hold": self.hold}

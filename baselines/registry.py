@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..opt.arguments import one_of, shown
 from ..opt.errors import InputError
-from ..opt.targets import imported, registered_targets
+from ..opt.targets import found, registered_targets
 
 if TYPE_CHECKING:
     from ..rl.environment import Environment
@@ -41,12 +42,24 @@ def registered_baselines() -> dict[str, str]:
 def find_baseline(name: str) -> Callable[[Environment, np.random.Generator], Policy]:
     """The factory registered under ``name``; InputError with all names when there is none."""
     known = registered_baselines()
-    if name not in known:
-        raise InputError(f"is {name!r}; it must be one of {', '.join(sorted(known))}", field="baseline")
-    return imported(known[name])
+    one_of(name, "baseline", sorted(known))
+    return found(name, known[name], "baseline")
 
 
 def make_baseline(name: str, environment: Environment, rng: np.random.Generator) -> Policy:
     """The policy registered under ``name``, for this environment; ``rng`` is its only source of chance. InputError for an
-    unknown name, and where the baseline cannot do with this environment (a trace whose means are unknown, say)."""
-    return find_baseline(name)(environment, rng)
+    unknown name, where the baseline cannot do with this environment (a trace whose means are unknown, say), and where its
+    factory answers with no policy. What the factory raises has a note that names it."""
+    factory = find_baseline(name)
+    try:
+        policy = factory(environment, rng)
+    except InputError:
+        raise
+    except Exception as error:
+        error.add_note(f"raised by baseline {name!r} while it was made")
+        raise
+    if not callable(getattr(policy, "act", None)):
+        raise InputError(
+            f"is {name!r}, whose factory answered {shown(policy)}; it must have act(observation)", field="baseline"
+        )
+    return policy

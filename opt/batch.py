@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
 
+from .arguments import shown, whole
 from .errors import InputError
 from .result import Result
 from .snapshot import Snapshot
@@ -38,8 +39,7 @@ def solve_batch(
     Every decision is evaluated by the equations and held against its bound. Raises what ``solve`` raises, at the first snapshot
     that fails: results of a batch with a false bound in it are worth nothing. Raises InputError for impossible ``workers``.
     """
-    if isinstance(workers, bool) or workers < 1:
-        raise InputError(f"is {workers}; it must be a whole number >= 1", field="workers")
+    workers = whole(workers, "workers", 1)
     singles = single_epochs(snapshots)
     run = partial(solve, solver=solver, gap=gap, time_limit=time_limit, seed=seed, certificate=certificate)
     results: list[Result] = []
@@ -54,11 +54,16 @@ def single_epochs(snapshots: Snapshot | Sequence[Snapshot]) -> list[Snapshot]:
     """The epochs of a batch in C order, or those of a sequence; InputError when one of these is itself a batch."""
     if isinstance(snapshots, Snapshot):
         return [snapshots.at(index) for index in np.ndindex(snapshots.batch_shape)]
+    if isinstance(snapshots, str) or not isinstance(snapshots, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"is {shown(snapshots)}; it must be a Snapshot or a sequence of them", field="snapshots")
+    snapshots = list(snapshots)
     for place, snapshot in enumerate(snapshots):
+        if not isinstance(snapshot, Snapshot):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"is {shown(snapshot)}; it must be a Snapshot", field=f"snapshots[{place}]")
         if snapshot.batch_shape:
             problem = f"is a batch of shape {snapshot.batch_shape}; give that batch alone, or single epochs"
             raise InputError(problem, field=f"snapshots[{place}]")
-    return list(snapshots)
+    return snapshots
 
 
 def _results(run: Callable[[Snapshot], Result], singles: list[Snapshot], workers: int) -> Iterator[Result]:

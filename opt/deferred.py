@@ -12,8 +12,9 @@ class Deferred:
     """A dataclass field for an array, or for a function that makes it: called at the first read, once.
 
     Python's descriptor-typed field: raising AttributeError on the class tells ``dataclass`` that there is no default, and
-    ``dataclasses.replace`` reads the fields that it keeps. The function must give the same array at any time (what it works on
-    is read-only) and survive pickling (``functools.partial`` of a public function does).
+    ``dataclasses.replace`` reads the fields that it keeps. The function makes an array that nobody else holds, which is
+    read-only from then on. It must give the same array at any time (what it works on is read-only) and survive pickling
+    (``functools.partial`` of a public function does).
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -31,6 +32,8 @@ class Deferred:
         value: Floats | Callable[[], Floats] = part.__dict__[self._name]
         if callable(value):
             value = part.__dict__[self._name] = value()
+            # Nobody else holds it.
+            value.setflags(write=False)
         return value
 
     def __set__(self, part: object, value: Floats | Callable[[], Floats]) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .arguments import seed as checked_seed
 from .arrays import Floats, Integers, floats, integers
 from .scenario import Scenario
 from .scenario import preset as scenario_of
@@ -84,6 +85,7 @@ def cumulative_weight(layout: HeadLayout, data_bits: Floats, accuracy: Floats, s
 
 def draw(preset: str = "paper", seed: int = 0, **changes: object) -> Snapshot:
     """One epoch of one system of a preset, drawn from the stationary distribution; changes are fields of Scenario."""
+    seed = checked_seed(seed)
     for_system, for_state = np.random.SeedSequence(seed).spawn(2)
     system = draw_system(scenario_of(preset, **changes), np.random.default_rng(for_system), f"{preset}-{seed}")
     latent = np.random.default_rng(for_state).standard_normal(system.latent_size)

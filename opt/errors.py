@@ -31,6 +31,10 @@ class NothingFoundError(RuntimeError):
     command line prints; it exits with code 1."""
 
 
+class PolicyFailedError(NothingFoundError):
+    """A policy ended (sys.exit) instead of answering; ``str(error)`` is one line that names it."""
+
+
 class BrokenPromiseError(AssertionError):
     """A solver's answer is not what it promised, and is not given out: a bug, or numbers that floating point cannot hold."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import shown
 from .arrays import Booleans, Floats
 from .decision import Decision
 from .errors import InputError
@@ -68,6 +69,8 @@ def check_shapes(snapshot: Snapshot, decision: Decision) -> None:
             raise InputError(f"must be absent in multicast mode {mode!r}; give {used!r}", field=f"{side}.{unused}")
         expected[f"{side}.{used}"] = (array, group if mode == "group" else per_link)
     for field, (array, shape) in expected.items():
+        if not isinstance(array, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"is {shown(array)}; it must be a numpy array", field=field)
         if array.shape[array.ndim - len(shape) :] != shape:
             raise InputError(f"has shape {array.shape}; its last axes must be {shape}", field=field)
 

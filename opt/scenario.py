@@ -12,6 +12,9 @@ import sys
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
+import numpy as np
+
+from .arguments import shown
 from .errors import InputError
 from .snapshot import Multicast, TimeoutRule
 
@@ -166,8 +169,8 @@ PRESETS: dict[str, dict[str, object]] = {
 
 def preset(name: str, **changes: object) -> Scenario:
     """Scenario of that name (tiny, paper, plant, campus), with these fields changed; InputError for an unknown name."""
-    if name not in PRESETS:
-        raise InputError(f"is {name!r}; allowed: {', '.join(PRESETS)}", field="preset")
+    if not isinstance(name, str) or name not in PRESETS:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"is {shown(name)}; allowed: {', '.join(PRESETS)}", field="preset")
     return Scenario().changed(**(PRESETS[name] | changes))
 
 
@@ -219,7 +222,7 @@ _PAIRS = {"span", "positive span", "fractions", "counts", "committee sizes", "ca
 
 def _checked(each: Field[Any], value: object) -> object:
     """The value as it is kept (a pair as a tuple); InputError when the field's rule does not allow it."""
-    rule = each.metadata["rule"]
+    rule, value = each.metadata["rule"], _of_python(value)
     if rule == "switch":
         right, allowed = isinstance(value, bool), "true or false"
     elif rule in _CHOICES:
@@ -240,6 +243,11 @@ def _checked(each: Field[Any], value: object) -> object:
     if not right:
         raise InputError(f"is {value!r}; it must be {allowed}", field=f"scenario.{each.name}")
     return value
+
+
+def _of_python(value: object) -> object:
+    """numpy's numbers and switches as Python's own, which JSON takes; an array of two as a list."""
+    return cast(Any, value).tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def _items(value: object, *, pair: bool) -> tuple[object, list[object]]:

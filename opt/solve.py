@@ -7,10 +7,14 @@ import time
 
 import numpy as np
 
+from .answers import answer_of
+from .arguments import number, shown, switch
+from .arguments import seed as checked_seed
 from .bounds import assert_not_beaten
 from .errors import BrokenPromiseError, InputError
 from .evaluation import FEASIBLE, evaluate
-from .registry import find_solver, prepare_solver, registered_solvers
+from .frozen import frozen_copy
+from .registry import find_entry, find_solver, prepare_solver, registered_solvers
 from .result import Budget, Holds, PartResult, Result, relative_gap
 from .snapshot import Snapshot
 
@@ -33,22 +37,24 @@ def solve(
     when the solver is ready (the first solve on a fresh machine compiles before that, for half a minute to a minute).
     certificate: whether the result must hold a ``certificate`` of its bound, for solvers that write one.
     The objective is what the decision earns by the equations; the bound is +inf unless the solver proves one.
-    Raises InputError (unknown solver, impossible option, unsupported mode), FalseBoundError (the decision beats the bound;
-    the snapshot is saved for replay), InfeasibleAnswerError.
+    The solver gets a copy of the snapshot: nothing that it writes changes what it is scored on.
+    Raises InputError (unknown solver, impossible option, unsupported mode, an answer that is none), FalseBoundError (the
+    decision beats the bound; the snapshot is saved for replay), InfeasibleAnswerError; what a solver raises, with a note.
     """
-    if not (math.isfinite(gap) and gap >= 0.0):
-        raise InputError(f"is {gap}; it must be a finite number >= 0", field="gap")
-    if not time_limit > 0.0:
-        raise InputError(f"is {time_limit}; it must be > 0 seconds", field="time_limit")
+    gap, time_limit = number(gap, "gap"), number(time_limit, "time_limit", above=True, finite=False, unit=" seconds")
+    rng, certificate = np.random.default_rng(checked_seed(seed)), switch(certificate, "certificate")
+    if not isinstance(snapshot, Snapshot):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"is {shown(snapshot)}; it must be a Snapshot, see load_snapshot and draw", field="snapshot")
     if snapshot.batch_shape:
         raise InputError(f"is a batch of shape {snapshot.batch_shape}; take one epoch with .at(index)", field="snapshot")
     run = find_solver(solver)
-    if certificate and not registered_solvers()[solver].certifies:
+    if certificate and not find_entry(solver).certifies:
         writers = ", ".join(name for name, entry in registered_solvers().items() if entry.certifies)
         raise InputError(f"is true, but {solver!r} writes no certificate; solvers that do: {writers}", field="certificate")
-    prepare_solver(solver, snapshot)
+    given = frozen_copy(snapshot)
+    prepare_solver(solver, given)
     started = time.perf_counter()
-    answer = run(snapshot, Budget(gap, time_limit, certificate), np.random.default_rng(seed))
+    answer = answer_of(run, solver, given, Budget(gap, time_limit, certificate), rng)
     seconds = time.perf_counter() - started
     bound = answer.local_bound + answer.global_bound
     objective, local, global_ = math.nan, math.nan, math.nan

@@ -185,7 +185,7 @@ class System:
         sinr_db = fluctuated(self.mean_sinr_db, numbers.sinr_fluctuation_db * self.is_sinr, latent)
         z = self.split(latent)
         low, high = numbers.capacity_range
-        return State(
+        state = State(
             cpu_head=_cpu(self.mean_cpu_head, z["cpu_head"], numbers.cpu_fluctuation, numbers.head_cpu_hz),
             block_bits=_block_bits(z["block_bits"], numbers.block_bytes),
             capacity=np.minimum(low + np.floor((high - low + 1) * _uniform(z["capacity"])), high).astype(np.int64),
@@ -196,6 +196,8 @@ class System:
             sinr_db=sinr_db,
             shapes=self.latent_shapes,
         )
+        freeze(state.cpu_head, state.block_bits, state.capacity, state.cpu_delegate, state.sinr_db)
+        return state
 
     def mean_state(self) -> State:
         """Every quantity at its mean (z = 0); psi at the middle of its range."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..opt.answers import plain_array
+from ..opt.arguments import shown
 from ..opt.arrays import Floats
 from ..opt.errors import InputError
 from ..opt.snapshot import Snapshot
@@ -49,15 +50,20 @@ class Action:
     global_: GlobalAction
 
 
+# Fields in which true and false are numbers.
+SWITCHES = ("global.serve", "global.preference")
+
+
 def check_action(action: Action, truth: Snapshot) -> Action:
-    """The action as float64; InputError naming the field whose shape, sign or range is wrong, or that holds NaN."""
+    """The action as float64; InputError naming the field whose shape, sign or range is wrong, or that holds NaN or no numbers
+    (``opt.answers.plain_array``; ``serve`` and ``preference`` may be true and false)."""
     (envs,) = truth.batch_shape
     heads = len(truth.local.layout.ap)
     aps = len(truth.local.layout.heads)
     committees, delegates = truth.global_.layout.is_delegate.shape
 
-    def field(name: str, values: NDArray[Any], shape: tuple[int, ...], high: float, *, signed: bool = False) -> Floats:
-        array = np.asarray(values, dtype=np.float64)
+    def field(name: str, values: object, shape: tuple[int, ...], high: float, *, signed: bool = False) -> Floats:
+        array = np.asarray(plain_array(values, f"action.{name}", switches=name in SWITCHES), dtype=np.float64)
         if array.shape != (envs, *shape):
             raise InputError(f"has shape {array.shape}; it must be {(envs, *shape)}", field=f"action.{name}")
         # One pass each: NaN makes both extremes NaN, and no comparison with NaN holds.
@@ -68,7 +74,11 @@ def check_action(action: Action, truth: Snapshot) -> Action:
             raise InputError(f"lies in [{least}, {most}]; it must be {allowed}", field=f"action.{name}")
         return array
 
-    local, global_ = action.local, action.global_
+    local, global_ = cast(Any, action.local), cast(Any, action.global_)
+    if not isinstance(local, LocalAction):
+        raise InputError(f"is {shown(local)}; it must be a LocalAction", field="action.local")
+    if not isinstance(global_, GlobalAction):
+        raise InputError(f"is {shown(global_)}; it must be a GlobalAction", field="action.global")
     return Action(
         LocalAction(
             field("local.uplink", local.uplink, (heads,), np.inf),

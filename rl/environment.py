@@ -13,20 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from ..opt.arrays import Booleans, Floats
+from ..opt.arguments import seed as checked_seed
+from ..opt.arguments import whole
+from ..opt.arrays import Booleans, Floats, floats
 from ..opt.decision import Decision
 from ..opt.drawing import draw_system
 from ..opt.errors import InputError
 from ..opt.evaluation import FEASIBLE, Evaluation, evaluate
+from ..opt.frozen import frozen_copy
 from ..opt.scenario import Scenario
 from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
-from ..opt.system import State, System, with_state
-from .actions import Action, check_action
+from ..opt.system import State, System
+from .actions import Action
+from .answers import received
 from .clones import cloned
 from .decoding import Decoded, Decoding, OverCapacity, Rules, decode
 from .dynamics import first_epoch, next_epoch
 from .execution import execute
+from .handing_out import own_snapshot, own_state, settled
 from .memory import keep_freed_memory
 from .normals import Normals, standard_normals, stream, stream_state
 from .observation import Encoding, Observation
@@ -101,29 +106,26 @@ class Environment:
         over_capacity: OverCapacity | None = None,
         system_seed: int = 0,
     ) -> None:
-        _check_count("seed", seed, 0)
-        _check_count("system_seed", system_seed, 0)
-        _check_count("num_envs", num_envs, 1)
-        _check_count("horizon", horizon, 1)
-        self.scenario = scenario_of(scenario) if isinstance(scenario, str) else scenario
+        self.seed = checked_seed(seed)
+        self.system_seed = checked_seed(system_seed, "system_seed")
+        self.num_envs = whole(num_envs, "num_envs", 1)
+        self.horizon = whole(horizon, "horizon", 1)
+        self.scenario = scenario if isinstance(scenario, Scenario) else scenario_of(scenario)
         self.twin_error = TwinError.of(sigma)
-        self.seed = seed
-        self.num_envs = num_envs
-        self.horizon = horizon
         self.rules = Rules.of(decoding, over_capacity)
-        self.system_seed = system_seed
         label = scenario if isinstance(scenario, str) else "scenario"
-        self._system = self._make_system(f"{label}-{system_seed}")
-        self.encoding = Encoding(self._system)
+        self._system = self._make_system(f"{label}-{self.system_seed}")
+        # What is handed out is a copy: nobody who holds it holds what epochs are made from.
+        self.encoding = Encoding(frozen_copy(self._system))
         self.clones: Floats | None = None
         keep_freed_memory()
-        self._start_streams(seed)
+        self._start_streams(self.seed)
         self._started = False
 
     @property
     def system(self) -> System:
-        """What stays fixed over epochs; agents know it exactly."""
-        return self._system
+        """What stays fixed over epochs; agents know it exactly. A copy."""
+        return self.encoding.system
 
     def training(self, seed: int, num_envs: int) -> Environment:
         """Other epochs of the same system, under the same twin error and rules: to fit a policy on, never to measure it."""
@@ -169,20 +171,22 @@ class Environment:
         self._error_rng = stream(for_error)
 
     def reset(self, seed: int | None = None) -> Observation:
-        """Start a new episode everywhere. With a seed the streams start again from it, otherwise they go on."""
+        """Start a new episode everywhere. With a seed (a whole number >= 0) the streams start again from it, otherwise they go
+        on."""
         if seed is not None:
-            self.seed = seed
-            self._start_streams(seed)
+            self.seed = checked_seed(seed)
+            self._start_streams(self.seed)
         self._started = True
         self._start_episode()
         return self._look()
 
     def step(self, answer: Action | Decision) -> Step:
-        """Execute one answer in every environment, pay for it (25), and move on to the next epoch."""
+        """Execute one answer in every environment, pay for it (25), and move on to the next epoch. InputError, naming the
+        field, for an answer that is none (``answers``); nothing has happened then."""
         if not self._started:
             raise InputError("was called before reset(); reset() gives the first observation", field="step")
         truth = self.truth
-        decoded = self._decode(answer)
+        decoded = self._decode(received(answer, truth))
         evaluation = evaluate(truth, decoded.decision)
         paid = np.ones(self.num_envs, dtype=np.bool_)
         if self.rules.can_void:
@@ -211,14 +215,14 @@ class Environment:
         """Where it stands, for ``restore``; the scenario, sigma and seeds it was made with are not part of it."""
         if not self._started:
             raise InputError("was asked for before reset(); there is no epoch yet", field="state")
-        return EnvironmentState(self._latent, self._epoch, stream_state(self._truth_rng), self._error_state)
+        return EnvironmentState(self._latent.copy(), self._epoch, stream_state(self._truth_rng), self._error_state)
 
     def restore(self, state: EnvironmentState) -> Observation:
         """Go on from there: the present epoch's observation, and from then on what the other environment would have shown."""
         expected = (self.num_envs, self._system.latent_size)
         if state.latent.shape != expected:
             raise InputError(f"has shape {state.latent.shape}; this environment needs {expected}", field="state.latent")
-        self._latent, self._epoch, self._started = state.latent, state.epoch, True
+        self._latent, self._epoch, self._started = state.latent.copy(), state.epoch, True
         self._truth_rng.bit_generator.state = dict(state.truth_rng)
         self._error_rng.bit_generator.state = dict(state.error_rng)
         return self._look()
@@ -247,18 +251,22 @@ class Environment:
         self._error_state = stream_state(self._error_rng)
         state, truth = self._true_epoch()
         self._truth = cloned(truth, self.clones)
-        if self.twin_error.is_zero:
-            self._twin = self._truth
-            return Observation(self._twin, state, self.encoding, self.clones)
-        normals = standard_normals((self.num_envs, error_size(self._system)), self._error_rng)
-        seen, cycles = observe(self._system, state, normals, self.twin_error, truth.local.cycles)
-        twin = with_state(truth, seen, cycles, same_sinr=self.twin_error.sinr == 0.0)
-        self._twin = cloned(twin, self.clones)
-        return Observation(self._twin, seen, self.encoding, self.clones)
+        seen, cycles = state, truth.local.cycles
+        if not self.twin_error.is_zero:
+            normals = standard_normals((self.num_envs, error_size(self._system)), self._error_rng)
+            seen, cycles = observe(self._system, state, normals, self.twin_error, cycles)
+        seen = own_state(seen)
+        if self.twin_error.sinr == 0.0:
+            # The state's SINR is what the truth's is made from; it is handed out, so the truth's is made first.
+            self._twin = own_snapshot(settled(self._truth), seen, cycles, self.encoding.system, same_sinr=True)
+        else:
+            self._twin = cloned(own_snapshot(truth, seen, cycles, self.encoding.system, same_sinr=False), self.clones)
+        return Observation(self._twin, seen, self.encoding, None if self.clones is None else floats(self.clones))
 
     def _decode(self, answer: Action | Decision) -> Decoded:
+        """What an answer (``received``) becomes on the truth."""
         if isinstance(answer, Action):
-            return decode(check_action(answer, self.truth), self._twin, self.truth, self.rules)
+            return decode(answer, self._twin, self.truth, self.rules)
         every = np.ones(self.num_envs, dtype=np.bool_)
         return Decoded(execute(answer, self.truth, self.rules), every)
 
@@ -286,8 +294,3 @@ def make_env(
         over_capacity=over_capacity,
         system_seed=system_seed,
     )
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise InputError(f"is {value!r}; it must be a whole number >= {least}", field=name)

@@ -7,8 +7,10 @@ the true snapshot earns exactly the solver's objective.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..opt.arrays import Floats, Integers
 from ..opt.decision import Decision, GlobalDecision, LocalDecision
@@ -21,6 +23,8 @@ from .assignment import assign
 from .decoding import PROJECTED, Rules
 from .rounding import whole_factor
 
+Number = TypeVar("Number", bound=np.generic)
+
 
 def execute(decision: Decision, truth: Snapshot, rules: Rules = PROJECTED) -> Decision:
     """The decision [env, ...] (or one for all environments) as the rules have it executed on the truth [env, ...]: feasible
@@ -32,7 +36,6 @@ def execute(decision: Decision, truth: Snapshot, rules: Rules = PROJECTED) -> De
     left alone. C2, C6: CPU is executed at min(asked, true) where the rules clip it. Raises InputError for a wrong shape, NaN,
     infinity or an unknown committee.
     """
-    check_shapes(truth, decision)
     decision = in_batch(decision, truth)
     local, global_ = decision.local, decision.global_
     if rules.clips:
@@ -44,14 +47,22 @@ def execute(decision: Decision, truth: Snapshot, rules: Rules = PROJECTED) -> De
 
 
 def in_batch(decision: Decision, truth: Snapshot) -> Decision:
-    """The decision with the truth's batch axis on every array, all finite; InputError names the field that is not."""
+    """The decision with the truth's batch axis on every array, all finite; InputError names the field that is not, or that
+    does not fit."""
+    check_shapes(truth, decision)
     batch = truth.batch_shape
     committees = len(truth.global_.layout.delegates)
 
     def numbers(array: Floats, axes: int, name: str) -> Floats:
         if not np.isfinite(array).all():
             raise InputError("holds NaN or infinity; every amount must be finite", field=name)
-        return np.broadcast_to(array, batch + array.shape[array.ndim - axes :])
+        return of_batch(array, axes, name)
+
+    def of_batch(array: NDArray[Number], axes: int, name: str) -> NDArray[Number]:
+        whole = batch + array.shape[array.ndim - axes :]
+        if array.shape[: array.ndim - axes] not in ((), (1,) * len(batch), batch):
+            raise InputError(f"has shape {array.shape}; it must be {whole}", field=name)
+        return np.broadcast_to(array, whole)
 
     def optional(array: Floats | None, axes: int, name: str) -> Floats | None:
         return None if array is None else numbers(array, axes, name)
@@ -67,7 +78,7 @@ def in_batch(decision: Decision, truth: Snapshot) -> Decision:
             optional(local.peer, 3, "local.peer"),
         ),
         GlobalDecision(
-            np.broadcast_to(global_.access, batch + global_.access.shape[-1:]),
+            of_batch(global_.access, 1, "global.access"),
             numbers(global_.request, 1, "global.request"),
             numbers(global_.cpu_hz, 2, "global.cpu_hz"),
             optional(global_.multicast, 2, "global.multicast"),

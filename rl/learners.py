@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+from ..opt.arguments import one_of, shown
+from ..opt.arguments import seed as checked_seed
 from ..opt.errors import InputError
-from ..opt.targets import imported, registered_targets
+from ..opt.targets import found, registered_targets
 from .decoding import Rules
 from .environment import Environment, EnvironmentState
 from .policy import Policy
@@ -151,14 +153,19 @@ def registered_learners() -> dict[str, str]:
 def find_learner(name: str) -> LearnerEntry:
     """The learner registered under ``name``; InputError with all names when there is none."""
     known = registered_learners()
-    if name not in known:
-        raise InputError(f"is {name!r}; it must be one of {', '.join(known)}", field="learner")
-    return cast(LearnerEntry, imported(known[name]))
+    one_of(name, "learner", known)
+    entry = found(name, known[name], "learner")
+    if not isinstance(entry, LearnerEntry):
+        raise InputError(f"is {name!r} ({known[name]}), which is a {type(entry).__name__}, not a LearnerEntry", field="learner")
+    return entry
 
 
 def make_trainer(name: str, env: Environment, seed: int, settings: Mapping[str, Any]) -> Trainer:
     """A fresh run of a learner; ``settings`` are fields of its settings class. InputError for what is not allowed."""
     entry = find_learner(name)
+    seed = checked_seed(seed)
+    if not isinstance(env, Environment):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"is {shown(env)}; it must be an Environment, see make_env", field="env")
     return entry.trainer(env, entry.settings.from_json(settings), seed)
 
 

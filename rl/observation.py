@@ -80,7 +80,8 @@ class Encoding:
 @dataclass(frozen=True, eq=False)
 class Observation:
     """One batch of observations. ``twin`` is the observed snapshot [env, ...] (static parameters are known exactly), so that
-    a solver or a scheduler of one's own can plan on it; ``state`` the same in the units of State (SINR in dB).
+    a solver or a scheduler of one's own can plan on it; ``state`` the same in the units of State (SINR in dB). Every array is
+    read-only, and none shares memory with the truth: copy what you mean to change.
     clones [env]: how many identical APs each AP of ``twin`` stands for (None: itself); ``state`` is of one of them."""
 
     twin: Snapshot
@@ -91,12 +92,17 @@ class Observation:
     @cached_property
     def local(self) -> Features:
         """Features of every AP [env, K, F] (17); see Encoding."""
-        return self.encoding.local(self.state)
+        return _read_only(self.encoding.local(self.state))
 
     @cached_property
     def global_(self) -> Features:
         """Features of every manager [env, I, F] (19); see Encoding."""
-        return self.encoding.global_(self.state)
+        return _read_only(self.encoding.global_(self.state))
+
+
+def _read_only(features: Features) -> Features:
+    features.setflags(write=False)
+    return features
 
 
 def _standardised(values: NDArray[Any], low: float, high: float, extra: float = 0.0) -> Features:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..opt.errors import InputError
 from ..opt.fingerprint import fingerprint
+from ..opt.frozen import frozen_copy
 from ..opt.own_epochs import difference, estimate_system, stack_epochs, state_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import State, System
@@ -44,9 +45,10 @@ class TraceEnvironment(Environment):
             problem = f"is {horizon}; it must be a positive divisor of the number of epochs, {len(snapshots)}"
             raise InputError(problem, field="episode_length")
         self.means_known = system is not None
-        self._told = estimate_system(snapshots) if system is None else _of_the_trace(system, snapshots[0])
+        self._told = frozen_copy(estimate_system(snapshots) if system is None else _of_the_trace(system, snapshots[0]))
         stack_epochs(snapshots)
-        self._epochs = [stack_epochs(snapshots[t::horizon]) for t in range(horizon)]
+        # Copies: the user's arrays may change later, epochs that were certified may not.
+        self._epochs = [frozen_copy(stack_epochs(snapshots[t::horizon])) for t in range(horizon)]
         super().__init__(
             self._told.scenario,
             sigma=sigma,
@@ -67,7 +69,7 @@ class TraceEnvironment(Environment):
                 "system=twingap.estimate_system(earlier epochs)"
             )
             raise InputError(problem, field="system")
-        return self._system
+        return super().system
 
     def training(self, seed: int, num_envs: int) -> Environment:
         """InputError: a trace has no other epochs."""

@@ -6,13 +6,13 @@ sigma the same normals. A field with sigma 0 is observed exactly, bit for bit.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import cast
 
 import numpy as np
 
+from ..opt.arguments import is_number, once, several, shown
 from ..opt.arrays import Floats, Integers
 from ..opt.errors import InputError
 from ..opt.fluctuation import Latent, fluctuated
@@ -22,11 +22,13 @@ from ..opt.system import State, System
 DB_PER_SIGMA = 10.0
 # A relative error never takes more than 99 % away: CPU, block size and data stay positive.
 LEAST_FACTOR = 0.01
+# An error of 100 dB and of 1000 %: nothing of a reading is left, and its numbers are still far inside the range of floats.
+LARGEST_SIGMA = 10.0
 
 
 @dataclass(frozen=True)
 class TwinError:
-    """sigma per field, each >= 0. cpu, block, data: standard deviation relative to the true value; sinr: times 10 dB;
+    """sigma per field, each from 0 to 10. cpu, block, data: standard deviation relative to the true value; sinr: times 10 dB;
     capacity: relative, rounded to whole APs. ``data`` shows as the heads' cycles, which are proportional to it."""
 
     cpu: float = 0.0
@@ -37,11 +39,8 @@ class TwinError:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
-            # Whole numbers may be too large for a float, and compare with one all the same.
-            if not (number and 0.0 <= value <= sys.float_info.max):
-                raise InputError(f"is {value!r}; it must be a number >= 0", field=f"sigma.{each.name}")
+            # Past the frozen dataclass's own __setattr__: the field holds a float, whatever number was given.
+            object.__setattr__(self, each.name, twin_error(getattr(self, each.name), f"sigma.{each.name}"))
 
     @classmethod
     def of(cls, sigma: float | Mapping[str, float] | TwinError) -> TwinError:
@@ -56,10 +55,38 @@ class TwinError:
             return cls(**sigma)
         return cls(**dict.fromkeys(known, sigma))
 
+    def __str__(self) -> str:
+        """One number where all fields have the same."""
+        errors = {each.name: getattr(self, each.name) for each in fields(self)}
+        if len(set(errors.values())) == 1:
+            return f"{self.cpu:g}"
+        return ", ".join(f"{name} {value:g}" for name, value in errors.items() if value > 0.0)
+
     @property
     def is_zero(self) -> bool:
         """True when the twin shows the truth."""
         return all(getattr(self, each.name) == 0.0 for each in fields(self))
+
+
+def twin_error(value: object, field: str = "sigma") -> float:
+    """One sigma: a number from 0 to 10 (-0.0 is 0.0). InputError naming the field."""
+    if is_number(value):
+        # Whole numbers may be too large for a float, and compare with one all the same; NaN fails.
+        known = cast(float, value)
+        if 0.0 <= known <= LARGEST_SIGMA:
+            return float(known) or 0.0
+    raise InputError(f"is {shown(value)}; it must be a number from 0 to {LARGEST_SIGMA:g}", field=field)
+
+
+def twin_errors(values: object, field: str = "sigma") -> tuple[float, ...]:
+    """One sigma or a sequence of them, as tables know them: each there once, and none that prints like another (six digits)."""
+    found = once(tuple(twin_error(each, field) for each in several(values, field)), field)
+    printed = [f"{each:g}" for each in found]
+    for place, text in enumerate(printed):
+        if text in printed[:place]:
+            problem = f"holds {found[printed.index(text)]!r} and {found[place]!r}, which tables print alike ({text})"
+            raise InputError(f"{problem}; keep one", field=field)
+    return found
 
 
 def error_size(system: System) -> int:

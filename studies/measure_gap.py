@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..baselines.registry import find_baseline
+from ..baselines.registry import find_baseline, make_baseline
+from ..opt.arguments import seeds as checked_seeds
+from ..opt.arguments import shown, whole
 from ..opt.batch import single_epochs
 from ..opt.decision import Decision
 from ..opt.errors import InputError
+from ..opt.frozen import frozen_copy
 from ..opt.scenario import preset as scenario_of
 from ..opt.snapshot import Snapshot
 from ..opt.system import System
@@ -22,6 +25,7 @@ from ..rl.decoding import Decoding, OverCapacity, Rules
 from ..rl.environment import Environment
 from ..rl.observation import Observation
 from ..rl.policy import Policy
+from ..rl.twin import twin_errors
 from .cells import Report
 from .frozen_epochs import Certificate, Epochs, FrozenEpochs, OwnEpochs, certify
 from .gap_anatomy import ORACLE, TRUSTING, Anatomy, anatomy_of
@@ -88,9 +92,9 @@ class GapReport:
 def measure_gap(
     policies: Policies,
     preset: str | None = None,
-    sigma: Sequence[float] = (0.0, 0.05, 0.1),
+    sigma: float | Sequence[float] = (0.0, 0.05, 0.1),
     epochs: int | None = None,
-    seeds: Sequence[int] = (0,),
+    seeds: int | Sequence[int] = (0,),
     episode_length: int | None = None,
     *,
     snapshots: Snapshot | Sequence[Snapshot] | None = None,
@@ -103,7 +107,8 @@ def measure_gap(
     """Play every policy on the same epochs, of a preset or one's own, and hold it against their certified bounds.
 
     policies: by name, anything with ``act(observation)``, any callable from observation to Action or Decision (batched
-    [env, ...], see ``Observation.twin``), or the name of a baseline; or one such thing alone. sigma: the twin's errors.
+    [env, ...], see ``Observation.twin``), or the name of a baseline; or one such thing alone. sigma: the twin's errors, one or
+    several; seeds likewise.
 
     Of a preset ("paper" when neither is given): epochs per seed (200), a multiple of ``episode_length`` (10). seeds: each draws
     a system of the preset and its epochs; a seed is the ``system_seed`` of an environment, so a policy trained with
@@ -116,31 +121,33 @@ def measure_gap(
     the means are refused.
 
     decoding, over_capacity: what becomes of answers that break constraints, see ``make_env``.
-    report(done, total) counts epochs that are certified and played. Raises InputError, and FalseBoundError when a policy earns
-    more than a certified bound: a bug of ours, please report it.
+    report(done, total) counts epochs that are certified and played. Policies get copies, and may change nothing that they are
+    judged on. Raises InputError (an answer that is none names policy, sigma and seed), what a policy raises (with a note that
+    names the same), and FalseBoundError when a policy earns more than a certified bound: a bug of ours, please report it.
     """
     named = _named(policies)
-    if not named:
-        raise InputError("is empty; give at least one policy by name", field="policies")
-    if not sigma or not seeds:
-        raise InputError("is empty; give at least one value", field="seeds" if sigma else "sigma")
+    errors, drawn = twin_errors(sigma), checked_seeds(seeds)
+    if report is not None and not callable(report):
+        raise InputError(f"is {shown(report)}; it must be a function of (done, total)", field="report")
     if snapshots is None:
         if system is not None:
             raise InputError("goes with snapshots; a preset's seeds draw their own", field="system")
-        played, settings = _of_preset(preset or "paper", epochs, seeds, episode_length, scenario_changes)
+        played, settings = _of_preset("paper" if preset is None else preset, epochs, drawn, episode_length, scenario_changes)
     else:
         given = {"preset": preset, "epochs": epochs, **scenario_changes}
         foreign = next((name for name, value in given.items() if value is not None), None)
         if foreign is not None:
             raise InputError("goes with a preset; your snapshots say it themselves", field=foreign)
-        played, settings = _of_ones_own(snapshots, system, seeds, episode_length)
+        if system is not None and not isinstance(system, System):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"is {shown(system)}; it must be a System, see estimate_system", field="system")
+        played, settings = _of_ones_own(snapshots, system, drawn, episode_length)
     rules = Rules.of(decoding, over_capacity)
     settings["rules"] = str(rules)
     measured: list[Measured] = []
     certificate: Certificate | None = None
     told = report or _nobody
     size = played[0].episodes * played[0].length
-    total = size * ((len(played) if snapshots is None else 1) + len(played) * len(named) * len(sigma))
+    total = size * ((len(played) if snapshots is None else 1) + len(played) * len(named) * len(errors))
     done = 0
     for each in played:
         # The truths of one's own epochs are the same for every seed.
@@ -148,11 +155,11 @@ def measure_gap(
             certificate = certify(each, lambda more, _, before=done: told(before + more, total))
             done += size
         for name, given in named.items():
-            for error in sigma:
+            for error in errors:
                 environment = each.environment(error, rules)
                 policy = _policy(given, environment, np.random.default_rng([POLICY_SEED, each.seed]))
                 scores = score(policy, environment, each, certificate, name)
-                measured.append(Measured(name, float(error), each.seed, certificate, scores, rules))
+                measured.append(Measured(name, error, each.seed, certificate, scores, rules))
                 done += size
                 told(done, total)
     measured.sort(key=lambda one: list(named).index(one.policy))
@@ -165,18 +172,45 @@ def _nobody(done: int, total: int) -> None:
 
 
 def _named(policies: Policies) -> dict[str, Policy | Scheduler | str]:
-    if isinstance(policies, Mapping):
-        return dict(policies)
+    """Every policy by its name, all looked at before anything is solved. InputError naming the one that is none."""
     if isinstance(policies, str):
-        return {policies: policies}
-    return {getattr(policies, "__name__", type(policies).__name__): policies}
+        named: dict[Any, Any] = {policies: policies}
+    elif isinstance(policies, Mapping):
+        named = dict(policies)
+    else:
+        named = {getattr(policies, "__name__", type(policies).__name__): policies}
+    if not named:
+        raise InputError("is empty; give at least one policy by name", field="policies")
+    for name, given in named.items():
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise InputError(
+                f"holds the name {shown(name)}; a name must be a text of one line, and not empty", field="policies"
+            )
+        _check_policy(name, given)
+    return named
+
+
+def _check_policy(name: str, given: Any) -> None:
+    wanted = "it must be the name of a baseline, have act(observation) or be a function of the observation"
+    if isinstance(given, str):
+        find_baseline(given)
+    elif isinstance(given, type):
+        raise InputError(
+            f"is the class {given.__name__}; give an object of it, {given.__name__}(...)", field=f"policies[{name!r}]"
+        )
+    elif hasattr(given, "act"):
+        if not callable(given.act):
+            raise InputError(f"has an act that is no function; {wanted}", field=f"policies[{name!r}]")
+    elif not callable(given):
+        raise InputError(f"is {shown(given)}; {wanted}", field=f"policies[{name!r}]")
 
 
 def _of_preset(
     preset: str, epochs: int | None, seeds: Sequence[int], episode_length: int | None, changes: dict[str, object]
 ) -> tuple[Sequence[Epochs], dict[str, Any]]:
-    number, length = 200 if epochs is None else epochs, 10 if episode_length is None else episode_length
-    if number < 1 or length < 1 or number % length:
+    length = 10 if episode_length is None else whole(episode_length, "episode_length", 1)
+    number = 200 if epochs is None else whole(epochs, "epochs", 1)
+    if number % length:
         raise InputError(f"is {number}; it must be a positive multiple of episode_length {length}", field="epochs")
     scenario = scenario_of(preset, **changes)
     settings = {
@@ -192,8 +226,9 @@ def _of_preset(
 def _of_ones_own(
     snapshots: Snapshot | Sequence[Snapshot], system: System | None, seeds: Sequence[int], episode_length: int | None
 ) -> tuple[Sequence[Epochs], dict[str, Any]]:
-    singles = single_epochs(snapshots)
-    length = 1 if episode_length is None else episode_length
+    # Copies: whoever holds the originals, a policy among them, holds nothing that is certified or played.
+    singles = [frozen_copy(each) for each in single_epochs(snapshots)]
+    length = 1 if episode_length is None else whole(episode_length, "episode_length", 1)
     settings = {
         "epochs": f"{len(singles)} of one's own, {singles[0].name} to {singles[-1].name}" if singles else "none",
         "means of the system": "unknown to policies" if system is None else f"known ({system.name or 'given'})",
@@ -215,14 +250,10 @@ class _Function:
 
 
 def _policy(given: Policy | Scheduler | str, environment: Environment, rng: np.random.Generator) -> Policy:
+    """What acts: the given object, the function as one, or the baseline of that name made for this environment."""
     if isinstance(given, str):
-        factory = find_baseline(given)
         try:
-            return factory(environment, rng)
+            return make_baseline(given, environment, rng)
         except InputError as error:
             raise error.in_file(f"baseline {given}") from None
-    if hasattr(given, "act"):
-        return given  # pyright: ignore[reportReturnType]
-    if callable(given):
-        return _Function(given)
-    raise InputError(f"is {type(given).__name__}; it must have act(observation) or be callable", field="policies")
+    return given if hasattr(given, "act") else _Function(given)  # pyright: ignore[reportReturnType, reportArgumentType]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..opt.errors import InputError
-from ..opt.targets import imported, registered_targets
+from ..opt.targets import found, imported, registered_targets
 from .study import Study
 
 GROUP = "twingap.studies"
@@ -30,7 +30,7 @@ def find_study(name: str) -> Study[Any, Any]:
         problem = f"is {name!r}; it must be one of {', '.join(sorted(known))}, or module:study of your own"
         raise InputError(problem, field="study")
     try:
-        study = imported(known.get(name, name))
+        study = found(name, known[name], "study") if name in known else imported(name)
     except (ImportError, ValueError, AttributeError) as error:
         if name in known:
             raise

@@ -11,11 +11,12 @@ from ..opt.arrays import Booleans, Floats, floats
 from ..opt.bounds import assert_not_beaten
 from ..opt.decision import Decision
 from ..opt.evaluation import Evaluation, evaluate
-from ..opt.fingerprint import fingerprint
+from ..opt.fingerprint import digest, short
 from ..opt.snapshot import Snapshot
 from ..rl.environment import Environment
 from ..rl.policy import Policy
 from .frozen_epochs import Certificate, Epochs
+from .judged_policy import JudgedPolicy
 
 
 class InfeasibleDecisionError(AssertionError):
@@ -58,18 +59,28 @@ def score(policy: Policy, environment: Environment, epochs: Epochs, certificate:
     """Play the frozen epochs with a policy.
 
     The executed decision is evaluated here once more on the epoch's truth: nothing that a policy or an environment says about
-    itself is believed, but that (25) pays 0 for the epoch, where its rules can. Raises FalseBoundError (with the epoch saved
+    itself is believed, but that (25) pays 0 for the epoch, where its rules can. The policy gets a copy of its observation, and
+    the truth is held against its digest after the policy has acted as before. Raises FalseBoundError (with the epoch saved
     for replay) when a part earns more than its certified bound, InfeasibleDecisionError when a decision that is paid for breaks
-    a constraint, OtherEpochsError when the truths differ.
+    a constraint, OtherEpochsError when the truths differ, InputError when an answer is none or the truth has been changed, and
+    what the policy raises (``judged_policy``).
     """
+    judged = JudgedPolicy(policy, name, environment.twin_error, epochs.seed)
     observation = environment.reset()
     found = np.empty((len(fields(Scores)), epochs.episodes, epochs.length))
     for t in range(epochs.length):
         truth = environment.truth
+        before = digest(truth)
         expected = certificate.fingerprint[8 * t : 8 * (t + 1)]
-        if fingerprint(truth) != expected:
-            raise OtherEpochsError(f"epoch {t} of seed {epochs.seed} is not the one that was certified")
-        step = environment.step(policy.act(observation))
+        if short(before) != expected:
+            raise OtherEpochsError(
+                f"epoch {t} of seed {epochs.seed} is not the one that was certified ({judged.named} was to play)"
+            )
+        answer = judged.answer(observation, truth)
+        if environment.truth is not truth or digest(truth) != before:
+            raise judged.refused("has changed the truth that it is judged on; a policy may only read what it is given")
+        with judged.blamed():
+            step = environment.step(answer)
         observation = step.observation
         evaluation = evaluate(truth, step.decision)
         paid = step.paid if environment.rules.can_void else np.ones(epochs.episodes, dtype=np.bool_)

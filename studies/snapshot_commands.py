@@ -145,13 +145,14 @@ def solvers(as_json: JsonOption = False) -> None:
                 "proves": entry.proves,
                 "handles": entry.handles,
                 "origin": entry.origin,
-                "installed": not entry.missing,
+                "installed": not entry.why_not,
                 "missing": list(entry.missing),
+                "why_not": entry.why_not,
             }
             for name, entry in known.items()
         }
         typer.echo(json.dumps(rows))
         return
     for name, entry in known.items():
-        state = f"not installed: needs {', '.join(entry.missing)}" if entry.missing else "installed"
+        state = f"not installed: {entry.why_not}" if entry.why_not else "installed"
         typer.echo(f"{name} ({entry.origin}, {state})\n  proves:  {entry.proves}\n  handles: {entry.handles}")

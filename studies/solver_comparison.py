@@ -28,8 +28,8 @@ def cells_of_comparison(config: ComparisonConfig) -> list[Cell]:
     """One cell per snapshot, then one per solver, snapshot and seed. Raises InputError."""
     known = registered_solvers()
     for name in config.solvers:
-        if known[name].missing:
-            raise InputError(f"names {name!r}, which needs {', '.join(known[name].missing)}; install it first", field="solvers")
+        if known[name].why_not:
+            raise InputError(f"names {name!r}, which cannot be used: {known[name].why_not}", field="solvers")
     kept = [(instance, _snapshot_cell(config, instance)) for instance in instances_of(config)]
     # Long ones last would leave a worker idle: the hardest snapshots start first.
     return [cell for _, cell in kept] + [

@@ -39,7 +39,7 @@ def keep_snapshot(settings: dict[str, Any], directory: Path, report: Report) -> 
     del directory, report
     snapshot = make_snapshot(settings["source"])
     for name, entry in registered_solvers().items():
-        if not entry.missing:
+        if not entry.why_not:
             prepare_solver(name, snapshot)
     return {"snapshot": snapshot_to_json(snapshot)}
 

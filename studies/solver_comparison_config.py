@@ -28,7 +28,7 @@ class ComparisonConfig(StudyConfig):
     """Solvers x snapshots x seeds under a time limit of the solver and hard limits of its process."""
 
     solvers: tuple[str, ...] = Field(
-        default_factory=lambda: tuple(name for name, entry in registered_solvers().items() if not entry.missing), min_length=1
+        default_factory=lambda: tuple(name for name, entry in registered_solvers().items() if not entry.why_not), min_length=1
     )
     """Registered and installed solvers; without it all of them."""
     families: dict[str, tuple[int, ...]] = Field(default=FAMILIES)

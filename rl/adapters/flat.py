@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...opt.arrays import Integers
+from ...opt.answers import plain_array
+from ...opt.arrays import Floats, Integers
 from ...opt.errors import InputError
 from ...opt.system import System
 from ..actions import Action, GlobalAction, LocalAction
@@ -86,8 +87,9 @@ class FlatCoding:
         return np.concatenate(parts, axis=-1)
 
     def action(self, values: NDArray[Any]) -> Action:
-        """The Action that vectors [env, action_size] in [-1, 1] stand for; InputError for another shape, range or NaN."""
-        values = np.asarray(values, dtype=np.float64)
+        """The Action that vectors [env, action_size] in [-1, 1] stand for; InputError for another shape, range or NaN, and for
+        what holds no real numbers."""
+        values = numbers(values, "action")
         if values.ndim != 2 or values.shape[1] != self.action_size:
             raise InputError(f"has shape {values.shape}; it must be [env, {self.action_size}]", field="action")
         if not ((values >= -1.0) & (values <= 1.0)).all():
@@ -123,6 +125,17 @@ class FlatPolicy:
     def act(self, observation: Observation) -> Action:
         """The decided action."""
         return self.coding.action(self.decide(self.coding.observation(observation)))
+
+
+def numbers(values: object, field: str) -> Floats:
+    """An agent's action as float64: arrays as ``opt.answers.plain_array`` takes them, and lists of numbers, which the spaces of
+    other libraries take too. InputError naming the field."""
+    if isinstance(values, (list, tuple)):
+        try:
+            values = np.array(values)
+        except ValueError as error:
+            raise InputError(f"is no array of numbers ({error})", field=field) from None
+    return plain_array(values, field).astype(np.float64)
 
 
 def _slices(sizes: Integers) -> list[slice]:

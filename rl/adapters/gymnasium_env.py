@@ -8,12 +8,13 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ...opt.arguments import seed as checked_seed
 from ...opt.arrays import Floats
 from ...opt.errors import InputError
 from ..environment import Environment, Step
 from ..observation import Features, Observation
 from .certified import certified_bounds
-from .flat import FlatCoding
+from .flat import FlatCoding, numbers
 
 # Features are standardised; an error of 10,000 times the value would not reach this. Checkers want a number.
 LARGEST_FEATURE = 1e6
@@ -57,6 +58,8 @@ class GymnasiumEnv(gymnasium.Env[Features, NDArray[Any]]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Features, dict[str, Any]]:
         """Start an episode; with a seed the streams of truth and error start again from it. No options."""
+        # Ours first: Gymnasium's own check takes no numpy numbers, and true for one.
+        seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed, options=options)
         if seed is not None or self._next is None or not self._over:
             self._next = self.environment.reset(seed)
@@ -67,7 +70,7 @@ class GymnasiumEnv(gymnasium.Env[Features, NDArray[Any]]):
         """One epoch."""
         if self._over:
             raise InputError("was called before reset() or after the end of an episode; call reset()", field="step")
-        step = self.environment.step(self.coding.action(np.asarray(action)[None]))
+        step = self.environment.step(self.coding.action(numbers(action, "action")[None]))
         self._next, self._over = step.observation, bool(step.terminated[0])
         info: dict[str, Any] = {name: float(values[0]) for name, values in paid(step, self.certify).items()}
         return self.coding.observation(step.observation)[0], float(step.reward[0]), self._over, False, info

@@ -9,10 +9,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from ...opt.arguments import seed as checked_seed
 from ...opt.arrays import Booleans, Floats
 from ...opt.errors import InputError
 from ..environment import Environment
-from ..observation import Features
+from ..observation import Features, Observation
 from .flat import FlatCoding
 from .gymnasium_env import LARGEST_FEATURE, box, paid
 
@@ -34,7 +35,7 @@ class GymnasiumVectorEnv(VectorEnv[Features, NDArray[Any], NDArray[Any]]):
         self.single_action_space = box(self.coding.action_size, 1.0)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._seen: Features | None = None
+        self._seen: Observation | None = None
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -42,9 +43,10 @@ class GymnasiumVectorEnv(VectorEnv[Features, NDArray[Any], NDArray[Any]]):
         """Start an episode everywhere; one seed stands for the whole batch. No options."""
         if isinstance(seed, list):
             raise InputError("is a list; one whole number stands for the whole batch", field="seed")
+        seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed, options=options)
-        self._seen = self.coding.observation(self.environment.reset(seed))
-        return self._seen, {}
+        self._seen = self.environment.reset(seed)
+        return self.coding.observation(self._seen), {}
 
     def step(self, actions: NDArray[Any]) -> tuple[Features, Floats, Booleans, Booleans, dict[str, Any]]:
         """One epoch everywhere."""
@@ -54,7 +56,9 @@ class GymnasiumVectorEnv(VectorEnv[Features, NDArray[Any], NDArray[Any]]):
         for name, values in paid(step, self.certify).items():
             info |= {name: values, f"_{name}": everywhere}
         if step.terminated.any():
-            info |= {"final_obs": self._seen, "_final_obs": step.terminated}
+            # Made anew: whoever was given it the first time may have written into it.
+            last = None if self._seen is None else self.coding.observation(self._seen)
+            info |= {"final_obs": last, "_final_obs": step.terminated}
             info |= {"final_info": dict(info), "_final_info": step.terminated}
-        self._seen = self.coding.observation(step.observation)
-        return self._seen, step.reward, step.terminated, np.zeros_like(step.terminated), info
+        self._seen = step.observation
+        return self.coding.observation(step.observation), step.reward, step.terminated, np.zeros_like(step.terminated), info

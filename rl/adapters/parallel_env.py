@@ -12,7 +12,7 @@ from pettingzoo import ParallelEnv
 from ...opt.errors import InputError
 from ..environment import Environment, Step
 from ..observation import Features, Observation
-from .flat import FlatCoding
+from .flat import FlatCoding, numbers
 from .gymnasium_env import LARGEST_FEATURE, box, paid, single
 
 Credit = Literal["team", "own"]
@@ -105,7 +105,7 @@ class TwinParallelEnv(ParallelEnv[str, Features, NDArray[Any]]):
         for agent, part in self.coding.action_slices.items():
             if agent not in actions:
                 raise InputError("is missing; every living agent acts in every epoch", field=f"action.{agent}")
-            action = np.asarray(actions[agent])
+            action = numbers(actions[agent], f"action.{agent}")
             if action.shape != (part.stop - part.start,):
                 raise InputError(f"has shape {action.shape}; it must be {(part.stop - part.start,)}", field=f"action.{agent}")
             joined[part] = action

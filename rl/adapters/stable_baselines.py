@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from ...opt.arguments import seed as checked_seed
 from ...opt.arrays import Booleans
 from ...opt.errors import InputError
 from ..environment import Environment
-from ..observation import Features
+from ..observation import Features, Observation
 from .flat import FlatCoding
 from .gymnasium_env import LARGEST_FEATURE, box, paid
 
@@ -29,14 +30,18 @@ class StableBaselinesVecEnv(VecEnv):
         spaces = box(self.coding.observation_size, LARGEST_FEATURE), box(self.coding.action_size, 1.0)
         super().__init__(environment.num_envs, *spaces)
         self._actions: NDArray[Any] | None = None
-        self._seen: Features | None = None
+        self._seen: Observation | None = None
 
     def reset(self) -> Features:
         """Start an episode everywhere; ``seed(number)`` before it starts the streams again."""
         seed = self._seeds[0]
         self._reset_seeds()
-        self._seen = self.coding.observation(self.environment.reset(seed))
-        return self._seen
+        self._seen = self.environment.reset(seed)
+        return self.coding.observation(self._seen)
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """A whole number >= 0, from which ``reset`` starts the streams of the whole batch."""
+        return super().seed(None if seed is None else checked_seed(seed))
 
     def step_async(self, actions: NDArray[Any]) -> None:
         """Keep the actions for ``step_wait``."""
@@ -51,10 +56,11 @@ class StableBaselinesVecEnv(VecEnv):
         told = {name: values.tolist() for name, values in paid(step, self.certify).items()}
         infos: list[dict[str, Any]] = [dict(zip(told, values, strict=True)) for values in zip(*told.values(), strict=True)]
         if step.terminated.any() and self._seen is not None:
-            for info, last in zip(infos, self._seen, strict=True):
+            # Made anew: whoever was given it the first time may have written into it.
+            for info, last in zip(infos, self.coding.observation(self._seen), strict=True):
                 info["terminal_observation"] = last
-        self._seen = self.coding.observation(step.observation)
-        return self._seen, step.reward.astype(np.float32), step.terminated, infos
+        self._seen = step.observation
+        return self.coding.observation(step.observation), step.reward.astype(np.float32), step.terminated, infos
 
     def close(self) -> None:
         """Nothing to close."""

@@ -61,7 +61,7 @@ def test_one_beaten_bound_stops_the_batch(tiny, monkeypatch, tmp_path):
 
     def liar(snapshot, *_):
         result = honest[snapshot.name]
-        low = result.local.objective - (1.0 if snapshot is tiny[1] else -1.0)
+        low = result.local.objective - (1.0 if snapshot.name == tiny[1].name else -1.0)
         return Answer(result.decision, low, math.inf, "a lie", "gap")
 
     monkeypatch.setenv("TWINGAP_REPLAY_DIR", str(tmp_path))
