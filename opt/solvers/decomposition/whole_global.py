@@ -192,8 +192,9 @@ class _Tables:
             chosen, totals[i] = _last_step(stages[i], worth[i], left, budget, float(stages[i + 1][left, budget]))
             access[_members(chosen, points)] = i
             left, budget = left ^ chosen, budget - int(totals[i])
-        # Where nobody earns anything by more than rounding, everything off (worth 0 exactly) is best.
-        earns = bool((worth > -self.slack(points))[:, 1:, 1:].any())
+        # Where nobody earns anything by more than rounding, everything off (worth 0 exactly) is best. With ``cap`` a committee
+        # may earn without a subchannel: all its phases count the timeout. Off, N = 0 is worth exactly 0.
+        earns = bool((worth[:, 1:, 1:] > -self.slack(points)).any() or (worth[:, 1:, 0] > 0.0).any())
         return access, totals, value + self.slack(points) if earns else 0.0, worth
 
     def spend(self, access: Integers) -> Integers:
