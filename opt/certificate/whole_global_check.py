@@ -7,6 +7,8 @@ bounds worth_i(T, N). For a price p >= 0 of C5 all decisions with N_i in given i
     v_i(T) = max over N of worth_i(T, N) - p N.
 
 The maximum is exact, best_i(S) = max over T in S of best_{i-1}(S \ T) + v_i(T) for all sets S. Any price gives a true bound.
+The number of APs of a committee is at most psi_i and at least what all others have no room for; sets of other sizes are in no
+partition. A committee without a block, or without APs, may hold subchannels for nothing: worth -n p_0 N, not -inf.
 Coverage: the root has all 0 <= N_i <= W; a cut at c parts N_i <= c from N_i >= c + 1; cells with sum_i N_i > W hold nothing.
 A table has 2^K I rows: at most ``MOST_POINTS`` APs (beyond, a proof for divisible subchannels proves whole ones too).
 
@@ -43,12 +45,12 @@ def size_of(chosen: int) -> int:
 
 
 @compiled
-def table(committee: Committee, needs: Floats, capacity: int, worth: Floats) -> None:
+def table(committee: Committee, needs: Floats, least: int, capacity: int, worth: Floats) -> None:
     """Writes worth [sets, W + 1] of every set of APs that fits; needs [K]: of their requests."""
     points = needs.size
     for chosen in range(1, worth.shape[0]):
         count = size_of(chosen)
-        if count <= capacity:
+        if least <= count <= capacity:
             load = 0.0
             for k in range(points):
                 if chosen >> k & 1:
@@ -80,7 +82,9 @@ def best_partition(value: Floats) -> float:
 
 
 @compiled
-def leaf_bound(worth: Floats, capacity: Integers, low: Integers, high: Integers, price: float, value: Floats) -> float:
+def leaf_bound(
+    worth: Floats, least: Integers, capacity: Integers, low: Integers, high: Integers, price: float, value: Floats
+) -> float:
     """The bound of a cell at one price (module docstring), rounding included; -inf: empty. value [I, sets]: for work."""
     committees, sets, width = worth.shape
     budget = width - 1
@@ -91,7 +95,7 @@ def leaf_bound(worth: Floats, capacity: Integers, low: Integers, high: Integers,
         largest = 0.0
         for chosen in range(sets):
             most = -math.inf
-            if size_of(chosen) <= capacity[i]:
+            if least[i] <= size_of(chosen) <= capacity[i]:
                 for total in range(low[i], high[i] + 1):
                     most = max(most, worth[i, chosen, total] - price * total)
                 largest = max(largest, abs(most))
@@ -102,7 +106,14 @@ def leaf_bound(worth: Floats, capacity: Integers, low: Integers, high: Integers,
 
 @compiled
 def prove_leaves(
-    worth: Floats, capacity: Integers, tree: Integers, committees: Integers, cuts: Integers, prices: Floats, proved: Floats
+    worth: Floats,
+    least: Integers,
+    capacity: Integers,
+    tree: Integers,
+    committees: Integers,
+    cuts: Integers,
+    prices: Floats,
+    proved: Floats,
 ) -> bool:
     """Walks the tree and writes the bound of every leaf; False when it is not one whole tree."""
     path, sides = np.zeros(cuts.size + 1, dtype=np.int64), np.zeros(cuts.size + 1, dtype=np.int64)
@@ -121,7 +132,7 @@ def prove_leaves(
             path[depth], sides[depth] = cut, 0
             depth, cut = depth + 1, cut + 1
             continue
-        proved[leaf] = leaf_bound(worth, capacity, low, high, max(prices[leaf], 0.0), value)
+        proved[leaf] = leaf_bound(worth, least, capacity, low, high, max(prices[leaf], 0.0), value)
         leaf += 1
         while depth > 0 and sides[depth - 1] == 1:
             depth -= 1
@@ -131,9 +142,17 @@ def prove_leaves(
     return False
 
 
+def sizes(part: GlobalPart) -> tuple[Integers, Integers]:
+    """(least, most) APs of each committee: the others must find room for the rest (C3, C4)."""
+    points = part.sinr_access.shape[-1]
+    most = np.minimum(np.array(part.capacity, dtype=np.int64), points)
+    return np.maximum(points - (most.sum() - most), 0), most
+
+
 def worth_tables(part: GlobalPart) -> Floats:
-    """Upper bounds of worth_i(T, N), [I, sets, W + 1]; 0 for no APs."""
+    """Upper bounds of worth_i(T, N), [I, sets, W + 1], of sets with a possible number of APs; 0 for no APs."""
     needs, links = committee_needs(part), link_needs(part)
+    least, most = sizes(part)
     committees, points = needs.access.shape
     budget, capped, timeout = whole_budget(useful_subchannels(part)), part.timeout_rule == "cap", float(part.timeout)
     longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE)
@@ -151,7 +170,7 @@ def worth_tables(part: GlobalPart) -> Floats:
             timeout=timeout,
             capped=capped,
         )
-        table(committee, needs.access[i].copy(), int(part.capacity[i]), worth[i])
+        table(committee, needs.access[i].copy(), int(least[i]), int(most[i]), worth[i])
     return worth
 
 
@@ -160,7 +179,6 @@ def prove_whole_global(part: GlobalPart, proof: WholeGlobalProof) -> Floats | No
     committees, points = part.sinr_access.shape
     if points > MOST_POINTS or (proof.committees >= committees).any():
         return None
-    capacity = np.minimum(np.array(part.capacity, dtype=np.int64), points)
     proved = np.zeros(len(proof.prices))
     tree = (proof.tree, proof.committees, proof.cuts, proof.prices)
-    return proved if prove_leaves(worth_tables(part), capacity, *tree, proved) else None
+    return proved if prove_leaves(worth_tables(part), *sizes(part), *tree, proved) else None

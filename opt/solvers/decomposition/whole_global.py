@@ -62,7 +62,8 @@ def solve_whole_global(
         access, totals, bound, worth = found
         if certify:
             slack = tables.slack(points)
-            proof = whole_global_proof(worth, bound + CHECKED * slack if bound > 0.0 else 0.0, slack, deadline)
+            claim = bound + CHECKED * slack if bound > 0.0 else 0.0
+            proof = whole_global_proof(tables.or_idle(worth), claim, slack, deadline)
             bound = proof.bound
     else:
         relaxed = divisible(replace(part, whole_subchannels=False), relative, absolute, deadline, certify)
@@ -164,6 +165,16 @@ class _Tables:
         """What rounding may take from the best total worth."""
         part = self.part
         return SLACK * points * (part.benefit + part.spectrum_cost * part.subchannel_hz * self.budget)
+
+    def or_idle(self, worth: Floats) -> Floats:
+        """worth [I, sets, W + 1] of committees that may also hold their subchannels for nothing, without a block: -n p_0 N.
+
+        No best decision does, but a cell of a proof may ask for N_i >= 1 of a committee that is off, or has no APs (n = 0).
+        """
+        served = np.array([chosen.bit_count() for chosen in range(worth.shape[1])], dtype=np.float64)
+        held: Integers = np.arange(worth.shape[2])
+        idle = -float(self.part.spectrum_cost * self.part.subchannel_hz) * served[:, None] * held
+        return np.where(worth[:, :, :1] > -math.inf, np.maximum(worth, idle), worth)
 
     def search(self, deadline: Deadline) -> tuple[Integers, Integers, float, Floats] | None:
         """(access, total of each committee, bound) of the best decision, and worth [I, sets, W + 1] of every set and total;

@@ -106,11 +106,9 @@ def best_price(
 def whole_global_proof(worth: Floats, claim: float, slack: float, deadline: Deadline) -> WholeGlobalProof:
     """The proof of ``claim``, or of what could be proved by the deadline.
 
-    worth [I, sets, W + 1]: what each set of APs can earn at most with each total, -inf where it does not fit. slack: for the
-    rounding of worths. A committee without APs may hold any number of subchannels, for nothing: cells with N_i >= 1 have it too.
+    worth [I, sets, W + 1]: what each set of APs can earn at most with each total, idle ones too; -inf where it does not fit.
+    slack: for the rounding of worths.
     """
-    worth = worth.copy()
-    worth[:, 0] = 0.0
     committees, _, width = worth.shape
     tree = ProofTree()
     open_: list[tuple[float, int, Integers, Integers, Integers, Integers, float]] = []
