@@ -12,10 +12,11 @@ import heapq
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from ...arrays import Floats, Integers
+from ...arrays import Floats, Integers, floats
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
@@ -45,7 +46,7 @@ def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
     for i, its in enumerate(curves):
         rows[i, : len(its)] = its
     return GlobalModel(
-        budget=useful_subchannels(part),
+        budget=useful_subchannels(part) * (1.0 + longer(part)),
         benefit=float(part.benefit),
         decay=float(part.decay),
         spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),
@@ -55,6 +56,31 @@ def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
         needs=np.array(needs.access, order="C"),  # any other layout would be compiled for again
         rows=rows,
         rows_of=np.array([len(its) for its in curves], dtype=np.int64),
+    )
+
+
+def longer(part: GlobalPart) -> float:
+    """By which fraction more spectrum than C5 holds may be planned with: all shares divided by 1 + that are a decision.
+
+    With ``fail`` phases may exceed the timeout by 1e-9 of it and count the timeout (``TIMEOUT_TOLERANCE``): whoever plans with
+    phases up to T and divides the shares by 1 + 1e-9 keeps every phase within that. Where the budget is just what the timeout
+    needs, all that can be earned hangs on it. Half the rounding that bounds allow for (SLACK) is used too: C5 is judged to 1e-9.
+    """
+    late = TIMEOUT_TOLERANCE if part.timeout_rule == "fail" else 0.0
+    return (1.0 + late) * (1.0 + 0.4 * SLACK) - 1.0
+
+
+def _within_budget(part: GlobalPart, decision: GlobalDecision) -> GlobalDecision:
+    """The decision with all its shares divided by what they exceed C5 by (``longer``), 0.5 SLACK left for rounding."""
+    total = float(evaluate_global(part, decision).spectrum.sum())
+    excess = total / (float(part.subchannels_max) * (1.0 + 0.5 * SLACK))
+    if not 1.0 < excess < math.inf:
+        return decision
+    return replace(
+        decision,
+        request=floats(decision.request / excess),
+        multicast=None if decision.multicast is None else floats(decision.multicast / excess),
+        peer=None if decision.peer is None else floats(decision.peer / excess),
     )
 
 
@@ -215,7 +241,7 @@ class _Search:
             cost = self.served[i] * self.model.cpu_cost[i]
             _, checks[i] = verification(gross, self.part.decay, cost, self.model.fastest[i])
             on[i] = checks[i] < math.inf
-        return decision_of_times(self.part, self.access, on, phases, checks)
+        return _within_budget(self.part, decision_of_times(self.part, self.access, on, phases, checks))
 
 
 def _halves(box: Floats, split: int, committee: int, where: float) -> Iterator[Floats]:
