@@ -71,9 +71,11 @@ def longer(part: GlobalPart) -> float:
 
 
 def _within_budget(part: GlobalPart, decision: GlobalDecision) -> GlobalDecision:
-    """The decision with all its shares divided by what they exceed C5 by (``longer``), 0.5 SLACK left for rounding."""
+    """The decision with all its shares divided by what they exceed C5 by, but for half of SLACK; by no more than ``longer``
+    allows: rounding may leave C5 a SLACK more, never a phase that is too long."""
     total = float(evaluate_global(part, decision).spectrum.sum())
-    excess = total / (float(part.subchannels_max) * (1.0 + 0.5 * SLACK))
+    late = TIMEOUT_TOLERANCE if part.timeout_rule == "fail" else 0.0
+    excess = min(total / (float(part.subchannels_max) * (1.0 + 0.5 * SLACK)), (1.0 + late) * (1.0 - 1e-15))
     if not 1.0 < excess < math.inf:
         return decision
     return replace(
@@ -235,7 +237,9 @@ class _Search:
             if self.served[i] <= 0.0 or earned_with(self.model, i, self.served[i], self.loads[i], self.spectrum[i]) <= 0.0:
                 continue
             _, phases[i] = phases_with(self.model, i, self.loads[i], self.spectrum[i])
-            counted = phases[i] if self.part.timeout_rule == "fail" else np.minimum(phases[i], self.part.timeout)
+            counted = np.minimum(phases[i], self.part.timeout)
+            if self.part.timeout_rule == "fail":
+                phases[i] = counted  # what is longer is so by rounding
             communication = counted.sum() + max(counted[1], counted[2])
             gross = self.served[i] * self.part.benefit * math.exp(-self.part.decay * communication)
             cost = self.served[i] * self.model.cpu_cost[i]
