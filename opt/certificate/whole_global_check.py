@@ -13,6 +13,8 @@ Coverage: the root has all 0 <= N_i <= W; a cut at c parts N_i <= c from N_i >= 
 A table has 2^K I rows: at most ``MOST_POINTS`` APs (beyond, a proof for divisible subchannels proves whole ones too).
 
 Rounding: 3e-13 of p W and of the largest worths is added to every leaf; a leaf of price 0 where nobody earns is exactly 0.
+Unresolved: as in ``global_check``; the worths of ``whole_worth`` are numbers or inf, and a price times a number of
+subchannels that overflows makes the size of the terms inf, and the bound.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..global_equations import TIMEOUT_TOLERANCE
-from ..global_reduction import committee_needs, link_needs, useful_subchannels
+from ..global_range import GlobalNumbers, global_numbers, most_benefit
 from ..snapshot import GlobalPart
 from ..whole_subchannels import whole_budget
 from .proof import LEAF, WholeGlobalProof
@@ -98,10 +100,11 @@ def leaf_bound(
             if least[i] <= size_of(chosen) <= capacity[i]:
                 for total in range(low[i], high[i] + 1):
                     most = max(most, worth[i, chosen, total] - price * total)
-                largest = max(largest, abs(most))
+                if most > -math.inf:
+                    largest = max(largest, abs(most))
             value[i, chosen] = most
         size += largest
-    return price * budget + best_partition(value) + SLACK * size
+    return price * budget + best_partition(value) + SLACK * size if size < math.inf else math.inf
 
 
 @compiled
@@ -132,7 +135,8 @@ def prove_leaves(
             path[depth], sides[depth] = cut, 0
             depth, cut = depth + 1, cut + 1
             continue
-        proved[leaf] = leaf_bound(worth, least, capacity, low, high, max(prices[leaf], 0.0), value)
+        price = prices[leaf]
+        proved[leaf] = leaf_bound(worth, least, capacity, low, high, price, value) if 0.0 <= price < math.inf else math.inf
         leaf += 1
         while depth > 0 and sides[depth - 1] == 1:
             depth -= 1
@@ -149,28 +153,27 @@ def sizes(part: GlobalPart) -> tuple[Integers, Integers]:
     return np.maximum(points - (most.sum() - most), 0), most
 
 
-def worth_tables(part: GlobalPart) -> Floats:
+def worth_tables(part: GlobalPart, numbers: GlobalNumbers) -> Floats:
     """Upper bounds of worth_i(T, N), [I, sets, W + 1], of sets with a possible number of APs; 0 for no APs."""
-    needs, links = committee_needs(part), link_needs(part)
     least, most = sizes(part)
-    committees, points = needs.access.shape
-    budget, capped, timeout = whole_budget(useful_subchannels(part)), part.timeout_rule == "cap", float(part.timeout)
+    committees, points = numbers.access.shape
+    budget, capped, timeout = whole_budget(numbers.budget), part.timeout_rule == "cap", numbers.timeout
     longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE)
     worth = np.zeros((committees, 1 << points, budget + 1))
     for i, delegates in enumerate(part.layout.delegates):
-        its = links[i, :delegates, :delegates]
+        its = numbers.link[i, :delegates, :delegates]
         committee = Committee(
-            leader=float(needs.leader[i]),
+            leader=float(numbers.leader[i]),
             rows=delegate_rows(its, part.multicast == "group", budget, timeout, longest, capped),
-            cpu_cost=float(part.cpu_cost * needs.cycles[i]),
-            fastest=float(needs.fastest[i]),
-            benefit=float(part.benefit),
-            decay=float(part.decay),
-            spectrum_price=float(part.spectrum_cost * part.subchannel_hz),
+            cpu_cost=float(numbers.cpu_cost[i]),
+            fastest=float(numbers.fastest[i]),
+            benefit=numbers.benefit,
+            decay=numbers.decay,
+            spectrum_price=numbers.spectrum_price,
             timeout=timeout,
             capped=capped,
         )
-        table(committee, needs.access[i].copy(), int(least[i]), int(most[i]), worth[i])
+        table(committee, numbers.access[i].copy(), int(least[i]), int(most[i]), worth[i])
     return worth
 
 
@@ -179,6 +182,9 @@ def prove_whole_global(part: GlobalPart, proof: WholeGlobalProof) -> Floats | No
     committees, points = part.sinr_access.shape
     if points > MOST_POINTS or (proof.committees >= committees).any():
         return None
+    numbers = global_numbers(part)
+    if numbers is None:
+        return np.full(len(proof.prices), most_benefit(part)) if len(proof.prices) else None
     proved = np.zeros(len(proof.prices))
     tree = (proof.tree, proof.committees, proof.cuts, proof.prices)
-    return proved if prove_leaves(worth_tables(part), *sizes(part), *tree, proved) else None
+    return proved if prove_leaves(worth_tables(part, numbers), *sizes(part), *tree, proved) else None

@@ -138,7 +138,8 @@ def least_times(committee: Committee, load: float, times: Floats) -> None:
                 continue
             else:
                 time = until_timeout(committee, load, float(own), row, enough * (1.0 + 2.0 * TIMEOUT_TOLERANCE))
-            times[members + own] = min(enough, time)
+            # A time that is no number is not resolved: no time is shorter than 0.
+            times[members + own] = 0.0 if math.isnan(time) else min(enough, time)
 
 
 @compiled
@@ -149,5 +150,7 @@ def worths(committee: Committee, served: float, load: float, worth: Floats) -> N
         paid = served * committee.spectrum_price * total
         gain = served * committee.benefit * math.exp(-committee.decay * worth[total])
         value = best_value(gain, committee.decay, served * committee.cpu_cost, committee.fastest)
-        margin = SLACK * (served * committee.benefit + paid) if value > 0.0 else 0.0
+        margin = 0.0 if value <= 0.0 else SLACK * (served * committee.benefit + paid)
         worth[total] = value + margin - paid
+        if math.isnan(worth[total]):
+            worth[total] = math.inf

@@ -20,12 +20,14 @@ from ...arrays import Floats, Integers, floats
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
-from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times, useful_subchannels
+from ...global_range import GlobalNumbers, global_numbers
+from ...global_reduction import decision_of_times
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from .global_assignment import any_assignment, count_vectors
 from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW
 from .global_curve import COLUMNS, curve_capped, curve_until_timeout
+from .global_held import attained, held, out_of_range
 from .global_leaf import earned_with
 from .global_proof import global_proof
 from .global_response import SLACK, GlobalModel, verification
@@ -35,25 +37,25 @@ from .proof_tree import ProofTree
 from .whole_global import solve_whole_global
 
 
-def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
+def global_model(part: GlobalPart, numbers: GlobalNumbers) -> GlobalModel:
     """The part as compiled code sees it."""
     curve = curve_capped if part.timeout_rule == "cap" else curve_until_timeout
     curves = [
-        curve(float(needs.leader[i]), *_real_terms(needs.broadcast[i], needs.reply[i]), float(part.timeout))
-        for i in range(len(needs.leader))
+        curve(float(leader), *_real_terms(broadcast, reply), numbers.timeout)
+        for leader, broadcast, reply in zip(numbers.leader, numbers.broadcast, numbers.reply, strict=True)
     ]
     rows = np.zeros((len(curves), max(len(rows) for rows in curves), COLUMNS))
     for i, its in enumerate(curves):
         rows[i, : len(its)] = its
     return GlobalModel(
-        budget=useful_subchannels(part) * (1.0 + longer(part)),
-        benefit=float(part.benefit),
-        decay=float(part.decay),
-        spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),
-        timeout=float(part.timeout),
-        cpu_cost=np.array(part.cpu_cost * needs.cycles, order="C"),
-        fastest=np.array(needs.fastest, order="C"),
-        needs=np.array(needs.access, order="C"),  # any other layout would be compiled for again
+        budget=numbers.budget * (1.0 + longer(part)),
+        benefit=numbers.benefit,
+        decay=numbers.decay,
+        spectrum_price=numbers.spectrum_price,
+        timeout=numbers.timeout,
+        cpu_cost=numbers.cpu_cost,
+        fastest=numbers.fastest,
+        needs=numbers.access,
         rows=rows,
         rows_of=np.array([len(its) for its in curves], dtype=np.int64),
     )
@@ -101,11 +103,13 @@ def solve_global(
     """
     if part.whole_subchannels:
         return solve_whole_global(part, relative, absolute, deadline, solve_global, certify)
-    search = _Search(part, relative, absolute, deadline)
+    numbers = global_numbers(part)
+    if numbers is None:
+        return out_of_range(part, deadline, certify)
+    search = _Search(part, numbers, relative, absolute, deadline)
     stopped = search.run()
-    decision = search.decision()
-    objective = float(evaluate_global(part, decision).utility)
-    bound = max(search.bound, objective)
+    decision, objective = held(part, search.decision(), search.access)
+    bound = attained(search.bound, objective, search.resolution)
     search.stages["decision"] = time.perf_counter() - search.finished
     proof = None
     if certify:
@@ -118,10 +122,12 @@ def solve_global(
 class _Search:
     """State of one branch and bound: boxes still open, the best access and spectrum, and the proved bound."""
 
-    def __init__(self, part: GlobalPart, relative: float, absolute: float, deadline: Deadline) -> None:
+    def __init__(
+        self, part: GlobalPart, numbers: GlobalNumbers, relative: float, absolute: float, deadline: Deadline
+    ) -> None:
         started = time.perf_counter()
         self.part, self.relative, self.absolute, self.deadline = part, relative, absolute, deadline
-        self.model = global_model(part, committee_needs(part))
+        self.model = global_model(part, numbers)
         committees, points = self.model.needs.shape
         self.counts = count_vectors(np.array(part.capacity, dtype=np.int64), points)
         self.access = self._some_access(self.counts[0].astype(np.float64))
@@ -194,7 +200,7 @@ class _Search:
             self.tree.cut(number, LOAD_CUT if split == LOADS else DELAY_CUT, committee, where, below, above)
             for child_number, child in zip((below, above), _halves(box, split, committee, where), strict=True):
                 heapq.heappush(heap, (-bound, child_number, child, access.copy(), price))
-        self._prove(max(-heap[0][0] if heap else -math.inf, self.objective))
+        self._prove(-heap[0][0] if heap else -math.inf)
         if self.bound - self.objective <= self.tolerance:
             stopped = "gap"
         self.finished = time.perf_counter()
@@ -211,10 +217,11 @@ class _Search:
         return access
 
     def _prove(self, still_open: float) -> None:
-        bound = max(still_open, self.closed, self.objective)
+        bound = max(still_open, self.closed)
         if bound < self.bound:
             self.bound = bound
-            self.trace.append((self.deadline.elapsed, self.objective, bound))
+            shown = attained(bound, self.objective, self.resolution)
+            self.trace.append((self.deadline.elapsed, self.objective, shown))
 
     def _examine(self, box: Floats, access: Integers, price: float) -> tuple[float, float, int, int, float]:
         spectrum, loads = np.zeros(len(self.loads)), np.zeros(len(self.loads))

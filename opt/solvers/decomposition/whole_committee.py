@@ -150,7 +150,8 @@ def least_times(
                 if least * (1.0 - 2.0 * tolerance) >= times[total]:
                     continue
             time, _, _ = manager_best(load, leader, own, rows[place], timeout, tolerance, capped)
-            times[total] = min(times[total], time)
+            # A time that is no number is not resolved: no time is shorter than 0.
+            times[total] = 0.0 if math.isnan(time) else min(times[total], time)
     return times
 
 
@@ -181,5 +182,7 @@ def worth_of(
         if times[total] < math.inf:
             gross = served * benefit * math.exp(-decay * times[total])
             value, _ = verification(gross, decay, served * cpu_cost, fastest)
-            worth[total] = max(worth[total], value - served * spectrum_price * total)
+            earned = value - served * spectrum_price * total
+            if not earned <= worth[total]:
+                worth[total] = math.inf if math.isnan(earned) else earned
     return worth

@@ -25,10 +25,12 @@ from ...certificate.proof import GlobalProof, LocalProof, WholeGlobalProof
 from ...compiled import compiled
 from ...decision import GlobalDecision
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
-from ...global_reduction import IDLING, committee_needs, link_needs, request_needs, useful_subchannels
+from ...global_range import GlobalNumbers, global_numbers
+from ...global_reduction import IDLING
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from ...whole_subchannels import whole_budget
+from .global_held import attained, held, out_of_range
 from .global_response import SLACK, verification
 from .part_answer import PartAnswer
 from .whole_committee import Manager, least_times, manager_with, worth_of
@@ -50,8 +52,11 @@ def solve_whole_global(
 
     With ``certify`` the answer holds the proof of its bound, which then is larger by what a checker's rounding may add.
     """
+    numbers = global_numbers(part)
+    if numbers is None:
+        return out_of_range(part, deadline, certify)
     started = time.perf_counter()
-    tables = _Tables(part)
+    tables = _Tables(part, numbers)
     stages = {"rows": time.perf_counter() - started}
     started = time.perf_counter()
     points = part.sinr_access.shape[-1]
@@ -70,12 +75,8 @@ def solve_whole_global(
         access, bound, proof = relaxed.decision.access, relaxed.bound, relaxed.proof
         totals = tables.spend(access)
     stages["search"] = time.perf_counter() - started
-    decision = tables.decision(access, totals)
-    objective = float(evaluate_global(part, decision).utility)
-    if objective < 0.0:
-        decision = tables.decision(access, np.zeros(len(totals), dtype=np.int64))
-        objective = float(evaluate_global(part, decision).utility)
-    bound = max(bound, objective)
+    decision, objective = held(part, tables.decision(access, totals), access)
+    bound = attained(bound, objective, tables.slack(points))
     stopped: Stopped = "exhausted"
     if bound - objective <= relative * max(abs(objective), 1e-9) + absolute:
         stopped = "gap"
@@ -116,16 +117,15 @@ def _members(chosen: int, points: int) -> Integers:
 class _Tables:
     """Committees' rows and worths."""
 
-    def __init__(self, part: GlobalPart) -> None:
-        self.part = part
-        self.budget = whole_budget(useful_subchannels(part))
-        self.needs = committee_needs(part)
+    def __init__(self, part: GlobalPart, numbers: GlobalNumbers) -> None:
+        self.part, self.numbers = part, numbers
+        self.budget = whole_budget(numbers.budget)
         self.capped = part.timeout_rule == "cap"
         self.group = part.multicast == "group"
         self.broadcast: list[Floats] = []
         self.reply: list[Floats] = []
         self.rows: list[Floats] = []
-        links = link_needs(part)
+        links = numbers.link
         for i, delegates in enumerate(part.layout.delegates):
             others = links[i, 1:delegates, 1:delegates]
             reply = links[i, 1:delegates, 0].copy()
@@ -133,38 +133,37 @@ class _Tables:
             self.broadcast.append(broadcast)
             self.reply.append(reply)
             self.rows.append(
-                committee_rows(self.group, broadcast, reply, self.budget, float(part.timeout), TIMEOUT_TOLERANCE, self.capped)
+                committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, TIMEOUT_TOLERANCE, self.capped)
             )
 
     def worth(self, committee: int, members: Integers) -> Floats:
         """worth_i(members, N) for N = 0 ... budget."""
-        part, needs = self.part, self.needs
-        load = float(needs.access[committee, members].sum())
+        numbers = self.numbers
+        load = float(numbers.access[committee, members].sum())
         times = least_times(load, *self._committee(committee), self.budget, *self._timeouts())
         if not self.capped:
             # Phases that pass the timeout by the tolerance count as the timeout: a longer time may be counted shorter.
-            timeout = float(part.timeout)
+            timeout = numbers.timeout
             times = np.where(times > timeout, np.maximum(timeout, times / (1.0 + TIMEOUT_TOLERANCE)), times)
         return worth_of(
             times,
             float(len(members)),
-            float(part.benefit),
-            float(part.decay),
-            float(part.spectrum_cost * part.subchannel_hz),
-            float(part.cpu_cost * needs.cycles[committee]),
-            float(needs.fastest[committee]),
+            numbers.benefit,
+            numbers.decay,
+            numbers.spectrum_price,
+            float(numbers.cpu_cost[committee]),
+            float(numbers.fastest[committee]),
         )
 
     def _committee(self, committee: int) -> tuple[float, Floats]:
-        return float(self.needs.leader[committee]), self.rows[committee]
+        return float(self.numbers.leader[committee]), self.rows[committee]
 
     def _timeouts(self) -> tuple[float, float, bool]:
-        return float(self.part.timeout), TIMEOUT_TOLERANCE, self.capped
+        return self.numbers.timeout, TIMEOUT_TOLERANCE, self.capped
 
     def slack(self, points: int) -> float:
         """What rounding may take from the best total worth."""
-        part = self.part
-        return SLACK * points * (part.benefit + part.spectrum_cost * part.subchannel_hz * self.budget)
+        return SLACK * points * (self.numbers.benefit + self.numbers.spectrum_price * self.budget)
 
     def or_idle(self, worth: Floats) -> Floats:
         """worth [I, sets, W + 1] of committees that may also hold their subchannels for nothing, without a block: -n p_0 N.
@@ -173,14 +172,14 @@ class _Tables:
         """
         served = np.array([chosen.bit_count() for chosen in range(worth.shape[1])], dtype=np.float64)
         held: Integers = np.arange(worth.shape[2])
-        idle = -float(self.part.spectrum_cost * self.part.subchannel_hz) * served[:, None] * held
+        idle = -self.numbers.spectrum_price * served[:, None] * held
         return np.where(worth[:, :, :1] > -math.inf, np.maximum(worth, idle), worth)
 
     def search(self, deadline: Deadline) -> tuple[Integers, Integers, float, Floats] | None:
         """(access, total of each committee, bound) of the best decision, and worth [I, sets, W + 1] of every set and total;
         None when the deadline came first."""
         part = self.part
-        committees, points = self.needs.access.shape
+        committees, points = self.numbers.access.shape
         sets, width = 1 << points, self.budget + 1
         capacity = [int(psi) for psi in part.capacity]
         worth = np.full((committees, sets, width), -math.inf)
@@ -228,23 +227,22 @@ class _Tables:
 
     def decision(self, access: Integers, totals: Integers) -> GlobalDecision:
         """The link-level decision with this access and these totals per committee (a committee worth nothing is off)."""
-        part = self.part
+        part, numbers = self.part, self.numbers
         shape = part.layout.is_link.shape
         request, cpu = np.zeros(len(access)), np.zeros(part.cycles.shape)
         peer, multicast = np.zeros(shape), np.zeros(shape[:2])
-        requests = request_needs(part)
+        requests = numbers.access
         for i in range(len(totals)):
             mine = np.flatnonzero(access == i)
             if len(mine) == 0:
                 continue
-            load = float(self.needs.access[i, mine].sum())
+            load = float(numbers.access[i, mine].sum())
             best = manager_with(load, *self._committee(i), int(totals[i]), *self._timeouts())
             if not math.isfinite(best.time):
                 continue
             served = float(len(mine))
-            gross = served * part.benefit * math.exp(-part.decay * best.time)
-            cost = served * float(part.cpu_cost * self.needs.cycles[i])
-            _, check = verification(gross, float(part.decay), cost, float(self.needs.fastest[i]))
+            gross = served * numbers.benefit * math.exp(-numbers.decay * best.time)
+            _, check = verification(gross, numbers.decay, served * float(numbers.cpu_cost[i]), float(numbers.fastest[i]))
             if not math.isfinite(check):
                 continue
             share = self._request(i, load, best)
@@ -268,10 +266,10 @@ class _Tables:
 
     def _request(self, committee: int, load: float, best: Manager) -> float:
         """w, moved off the tolerance of the timeout where that is possible."""
-        timeout, own = float(self.part.timeout), float(best.own)
+        timeout, own = self.numbers.timeout, float(best.own)
         if self.capped:
             return best.request
-        low, high = load / timeout, own - float(self.needs.leader[committee]) / timeout
+        low, high = load / timeout, own - float(self.numbers.leader[committee]) / timeout
         return min(max(best.request, low), high) if low <= high else best.request
 
     def _counts(self, committee: int, best: Manager) -> Integers:
@@ -297,7 +295,7 @@ class _Tables:
     def _links(self, peer: Floats, committee: int, own: float, counts: Integers, best: Manager) -> None:
         """Writes the shares of every link: links to delegates as y asks, the rest of the whole number to the manager."""
         row = self.rows[committee][best.row]
-        needs = link_needs(self.part)[committee]
+        needs = self.numbers.link[committee]
         size = len(counts) + 1
         peer[0, 1:size] = own * needs[0, 1:size] / needs[0, 1:size].sum()
         peer[0, 1] += own - peer[0, 1:size].sum()
