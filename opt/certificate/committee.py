@@ -213,7 +213,9 @@ def worth(model: Committees, i: int, served: float, load: float, price: float, e
     """Upper bound of v_i(load) over times from ``earliest`` (per row and request) to ``latest``; -inf when there are none."""
     per_subchannel = price + served * model.spectrum_price
     money = per_subchannel * model.budget
-    margin = SLACK * (served * model.benefit + money) + (0.0 if model.capped else TIMEOUT_TOLERANCE * money)
+    decays = model.decay * earliest[: 2 * model.rows_of[i]].min()
+    most = served * model.benefit * ((1.0 + decays) * math.exp(-decays) if decays < math.inf else 1.0)
+    margin = SLACK * (most + money) + (0.0 if model.capped else TIMEOUT_TOLERANCE * money)
     may_be_off = latest == math.inf
     best = 0.0 if may_be_off else -math.inf
     if not model.capped:

@@ -21,8 +21,8 @@ others need at least at the smallest loads and longest times of the cell; times 
 Timeouts. The equations confirm a phase up to T (1 + e), e = 1e-9, and count it as T. So spectrum of at least S(t) / (1 + e)
 reaches t: e (n_i p_0 + p) W is added to the worth of each committee that is on, and times are affordable with W (1 + e).
 
-Rounding. A worth is a few dozen operations on numbers no larger than n_i (B + p_0 W) + p W (D sums at most V terms, and
-stationary times enter with the square of their error): 3e-13 of that size is added to each that is not exactly "off", 3e-13 of
+Rounding. A worth is a few dozen operations on numbers no larger than n_i (g + p_0 W) + p W, g = B (1 + A t) exp(-A t) at the
+earliest time t that a cell leaves (exp loses A t ulps, and g falls in t; D sums at most V terms, and stationary times enter with the square of their error): 3e-13 of that size is added to each that is not exactly "off", 3e-13 of
 their sizes and an ulp of that for each term to the sums, and 3e-13 of the budget to what times must be affordable with.
 
 Unresolved. Numbers are those of ``opt.global_range``, else every leaf proves B for each AP and no more. A multiplier that is

@@ -13,7 +13,7 @@ counts is at least the time / (1 + e), and at least T where some phase passes T:
 ``cap``: each phase is served (counted in full) or left (no spectrum, T counted; commit counts T when x or y does).
 
 Worth (15) with n APs: max over v >= fastest of n B exp(-A (t + v)) - n c E / v - n p_0 N, or -n p_0 N without a block.
-Rounding: 3e-13 n (B + p_0 N) is added to every worth with a block.
+Rounding: 3e-13 n (B (1 + A t) exp(-A t) + p_0 N) is added to every worth with a block: exp loses A t ulps.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def worths(committee: Committee, served: float, load: float, worth: Floats) -> N
         paid = served * committee.spectrum_price * total
         gain = served * committee.benefit * math.exp(-committee.decay * worth[total])
         value = best_value(gain, committee.decay, served * committee.cpu_cost, committee.fastest)
-        margin = 0.0 if value <= 0.0 else SLACK * (served * committee.benefit + paid)
+        margin = 0.0 if value <= 0.0 else SLACK * (gain * (1.0 + committee.decay * worth[total]) + paid)
         worth[total] = value + margin - paid
         if math.isnan(worth[total]):
             worth[total] = math.inf

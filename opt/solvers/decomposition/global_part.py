@@ -30,7 +30,7 @@ from .global_curve import COLUMNS, curve_capped, curve_until_timeout
 from .global_held import attained, held, out_of_range
 from .global_leaf import earned_with
 from .global_proof import global_proof
-from .global_response import SLACK, GlobalModel, verification
+from .global_response import SLACK, GlobalModel, time_with, verification
 from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
 from .part_answer import PartAnswer
 from .proof_tree import ProofTree
@@ -129,6 +129,7 @@ class _Search:
         self.part, self.relative, self.absolute, self.deadline = part, relative, absolute, deadline
         self.model = global_model(part, numbers)
         committees, points = self.model.needs.shape
+        self.most = self._most()
         self.counts = count_vectors(np.array(part.capacity, dtype=np.int64), points)
         self.access = self._some_access(self.counts[0].astype(np.float64))
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
@@ -140,6 +141,14 @@ class _Search:
         self.stages = {"reduction": time.perf_counter() - started}
         self.finished = time.perf_counter()
 
+    def _most(self) -> float:
+        """B (1 + A t) exp(-A t) at the least time t any committee can communicate in: what margins are in proportion to."""
+        model = self.model
+        needs = model.needs.min(axis=1)
+        least = min(time_with(model, i, float(need), model.budget)[0] for i, need in enumerate(needs))
+        decays = model.decay * least
+        return model.benefit * ((1.0 + decays) * math.exp(-decays) if decays < math.inf else 1.0)
+
     @property
     def tolerance(self) -> float:
         """Gap that is allowed."""
@@ -150,7 +159,7 @@ class _Search:
         """Gap that the margins of the bounds alone (``global_response.margin``) can leave at the latest price."""
         model = self.model
         served, on = len(self.access), len(self.loads)
-        slack = 8.0 * SLACK * served * (model.benefit + model.spectrum_price * model.budget)
+        slack = 8.0 * SLACK * served * (self.most + model.spectrum_price * model.budget)
         late = TIMEOUT_TOLERANCE if self.part.timeout_rule == "fail" else 0.0
         return slack + 2.0 * late * (on * self.price + served * model.spectrum_price) * model.budget
 

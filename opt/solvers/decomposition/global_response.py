@@ -176,11 +176,13 @@ def on_piece(
 
 
 @compiled
-def margin(model: GlobalModel, served: float, price: float) -> float:
-    """What rounding and the timeout's tolerance may add to the worth of a committee that is on (argued in ``global_bound``)."""
+def margin(model: GlobalModel, served: float, price: float, soonest: float) -> float:
+    """What rounding and the timeout's tolerance may add to the worth of a committee that is on, and communicates for
+    ``soonest`` at least (argued in ``global_bound``)."""
     money = (price + served * model.spectrum_price) * model.budget
     late = TIMEOUT_TOLERANCE if model.rows[0, 0, REQUEST] == UP_TO_TIMEOUT else 0.0
-    return SLACK * (served * model.benefit + money) + late * money
+    decays = model.decay * soonest if soonest < math.inf else 0.0
+    return SLACK * (served * model.benefit * (1.0 + decays) * math.exp(-decays) + money) + late * money
 
 
 @compiled
@@ -202,7 +204,7 @@ def respond(
     if may_be_off:
         best = 0.0
     full = price + served * model.spectrum_price
-    extra = margin(model, served, price)
+    extra = margin(model, served, price, earliest[: model.rows_of[committee]].min())
     rows = model.rows[committee]
     if rows[0, REQUEST] == UP_TO_TIMEOUT:
         if earliest[0] > latest or earliest[0] == math.inf:

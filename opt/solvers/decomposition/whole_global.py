@@ -26,7 +26,7 @@ from ...compiled import compiled
 from ...decision import GlobalDecision
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
 from ...global_range import GlobalNumbers, global_numbers
-from ...global_reduction import IDLING
+from ...global_reduction import cpu_within
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from ...whole_subchannels import whole_budget
@@ -136,6 +136,11 @@ class _Tables:
                 committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, TIMEOUT_TOLERANCE, self.capped)
             )
 
+        # With all the budget, each for the AP that needs least.
+        loads = numbers.access.min(axis=1)
+        times = [least_times(float(loads[i]), *self._committee(i), self.budget, *self._timeouts()).min() for i in range(len(loads))]
+        self.least_time = float(min(times))
+
     def worth(self, committee: int, members: Integers) -> Floats:
         """worth_i(members, N) for N = 0 ... budget."""
         numbers = self.numbers
@@ -162,8 +167,12 @@ class _Tables:
         return self.numbers.timeout, TIMEOUT_TOLERANCE, self.capped
 
     def slack(self, points: int) -> float:
-        """What rounding may take from the best total worth."""
-        return SLACK * points * (self.numbers.benefit + self.numbers.spectrum_price * self.budget)
+        """What rounding may take from the best total worth: of B (1 + A t) exp(-A t), t the least time of any committee, as exp
+        loses A t ulps, and of the price of the budget, for each AP."""
+        numbers = self.numbers
+        decays = numbers.decay * self.least_time
+        most = numbers.benefit * ((1.0 + decays) * math.exp(-decays) if decays < math.inf else 1.0)
+        return SLACK * points * (most + numbers.spectrum_price * self.budget)
 
     def or_idle(self, worth: Floats) -> Floats:
         """worth [I, sets, W + 1] of committees that may also hold their subchannels for nothing, without a block: -n p_0 N.
@@ -254,8 +263,8 @@ class _Tables:
                 multicast[i, 1 : len(counts) + 1] = counts
             else:
                 self._links(peer[i], i, own, counts, best)
-            quick = np.maximum(part.cycles[i] / max(check, 1e-300), IDLING * part.cpu_max_hz[i])
-            cpu[i] = np.where(part.layout.is_delegate[i], np.minimum(quick, part.cpu_max_hz[i]), 0.0)
+            quick = cpu_within(part.cycles[i], part.cpu_max_hz[i], np.array(check))
+            cpu[i] = np.where(part.layout.is_delegate[i], quick, 0.0)
         return GlobalDecision(
             access=integers(access),
             request=floats(request),

@@ -16,6 +16,7 @@ from ...arrays import Floats, Integers, floats, integers
 from ...certificate.proof import LEAF, TOTAL_CUT, WholeGlobalProof
 from ...compiled import compiled
 from ...result import Deadline
+from .global_bound import LEAST_PRICE
 from .global_response import SLACK
 from .proof_tree import ProofTree, leaf_claims
 
@@ -99,7 +100,7 @@ def best_price(
         meet = (at_above - at_below + slope_below * below - slope_above * above) / (slope_below - slope_above)
         if not below < meet < above or bound <= at_below + slope_below * (meet - below) + 1e-13 * abs(bound):
             break
-        price = meet
+        price = meet if meet > LEAST_PRICE else 0.0
     return best, chosen
 
 
