@@ -3,10 +3,10 @@ them overflows, underflows or is no number.
 
 A bound is a promise, so a number may only be replaced by one that promises less: needs above 1e35 subchannel seconds count as
 1e35 (less spectrum for the same times), prices and times of verification below 1e-35 as 0, prices above 1e35 as 1e35, a
-budget above 1e100 as 1e100: with needs of 1e35 the times that more would save are below 1e-60 s, of an utility of B at a decay
-of 1e35 per s less than 1e-25 B: far less than the slack of any bound (3e-13 B at least). Every other number must lie within
-[1e-35, 1e35] (a budget within [1e-35, 1e100]); if one does not, there is no closed form, and the only bound is that nobody earns
-more than B for each AP (``most_benefit``).
+budget above 1e100 as 1e100: with needs of 1e35 the times that more would save are below 1e-60 s, of a utility of B at a decay
+of 1e35 per s less than 1e-25 B: far less than the slack of any bound. Every other number must lie within [1e-35, 1e35] (a
+budget within [1e-35, 1e100]); if one does not, there is no closed form, and the only bound is that nobody earns more than B
+for each AP (``most_benefit``).
 
 From these numbers the closed forms make products of at most two needs or prices, one time and one square: within 1e+-300.
 """

@@ -7,9 +7,9 @@ With n APs served, load r (sum of their request needs) and price p of C5, off (w
 On a row S = c + R^2 / (t - a) of ``communication``, joined with the request, it is largest at an end, or where t and v are both
 stationary, or t is while v = fastest: two problems of ``stationary``. Every candidate is a possible answer.
 
-Unresolved. Numbers are those of ``opt.global_range``; multipliers any. At a candidate S is rounded down (t - a may be off by some
-ulps of t), so that no candidate is left out because spectrum for it cannot be told; a value that is no number counts as inf,
-and ends of intervals that should meet may miss each other by rounding.
+Unresolved. Numbers are those of ``opt.global_range``; multipliers any. At a candidate S is rounded down (t - a may be off by
+some ulps of t), so that no candidate is left out because spectrum for it cannot be told; a value that is no number counts as
+inf, and ends of intervals that should meet may miss each other by rounding.
 """
 
 from __future__ import annotations

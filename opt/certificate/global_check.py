@@ -22,11 +22,13 @@ Timeouts. The equations confirm a phase up to T (1 + e), e = 1e-9, and count it 
 reaches t: e (n_i p_0 + p) W is added to the worth of each committee that is on, and times are affordable with W (1 + e).
 
 Rounding. A worth is a few dozen operations on numbers no larger than n_i (g + p_0 W) + p W, g = B (1 + A t) exp(-A t) at the
-earliest time t that a cell leaves (exp loses A t ulps, and g falls in t; D sums at most V terms, and stationary times enter with the square of their error): 3e-13 of that size is added to each that is not exactly "off", 3e-13 of
-their sizes and an ulp of that for each term to the sums, and 3e-13 of the budget to what times must be affordable with.
+earliest time t that a cell leaves (exp loses A t ulps, and g falls in t; D sums at most V terms, and stationary times enter
+with the square of their error): 3e-13 of that size is added to each that is not exactly "off", 3e-13 of their sizes and an ulp
+of that for each term to the sums, and 3e-13 of the budget to what times must be affordable with.
 
-Unresolved. Numbers are those of ``opt.global_range``, else every leaf proves B for each AP and no more. A multiplier that is
-negative (a price), infinite or no number makes the size of the terms infinite or no number, and the bound inf.
+Unresolved. Numbers are those of ``opt.global_range``, else every leaf proves B for each AP and no more. A price that is
+negative, no number or too large to multiply proves inf; below, worths are finite, or -inf where no time is possible. Other
+multipliers that are infinite or no number make the size of the terms infinite or no number, and the bound inf.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ ULP = 2.0**-52
 def leaf_bound(model: Committees, cell: Floats, price: float, slope: Floats, potential: Floats) -> float:
     """The bound of a cell at one price, these slopes and potentials (module docstring), rounding included; -inf: empty."""
     committees, points = model.needs.shape
-    if not 0.0 <= price < math.inf:
+    if not 0.0 <= price * model.budget < math.inf:
         return math.inf
     earliest = np.zeros((committees, 2 * model.rows.shape[1]))
     if not earliest_times(model, cell, earliest):
@@ -77,6 +79,7 @@ def leaf_bound(model: Committees, cell: Floats, price: float, slope: Floats, pot
         other = value
         if high > low:
             other = worth(model, i, served, high, price, earliest[i], cell[TIME_HIGH, i])
+            other = other if other > -math.inf else value  # the same times are possible at all loads: rounding
         end = low
         if other - slope[i] * high > value - slope[i] * low:
             end, value = high, other

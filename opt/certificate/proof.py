@@ -57,8 +57,8 @@ class GlobalProof:
     above the committees' worths in their loads; potentials [leaves, I] of the committees; bounds, the leaf's own claim.
 
     Ranges, with M = ``MULTIPLIERS``: cuts within [1/M, M]; prices 0 or within [1/M, M]; slopes and potentials within [-M, M].
-    The solver's numbers lie within [1e-35, 1e35] (a budget up to 1e100: ``opt.global_range``), its prices are 0 or above 1e-150,
-    and no slope or potential is larger than a worth by the least difference of two loads: all inside.
+    The solver's numbers lie within [1e-35, 1e35] (a budget up to 1e100: ``opt.global_range``), its prices are 0 or above
+    1e-150, and no slope or potential is larger than a worth by the least difference of two loads: all inside.
     """
 
     bound: float

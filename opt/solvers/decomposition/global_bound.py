@@ -23,10 +23,10 @@ Unresolved. Numbers are those of ``global_range``, for which no intermediate ove
 be found in the size of the terms, and the bound is inf then. Comparisons keep the larger value when one is no number, and
 ``best`` of the prices tried takes none that is not less.
 
-Rounding. The worth of a committee is computed to a few units in the last place of n (g + p_0 W) + p W, g = B (1 + A t) exp(-A t)
-at its least time t (exp loses A t ulps, and g falls in t): responses are stationary, so errors of their times enter squared,
-and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12 of that size to every worth but that of being off, which
-is exactly 0; the sums here add 1e-12 of the size of their
+Rounding. The worth of a committee is computed to a few units in the last place of n (g + p_0 W) + p W, g = B (1 + A t)
+exp(-A t) at its least time t (exp loses A t ulps, and g falls in t): responses are stationary, so errors of their times enter
+squared, and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12 of that size to every worth but that of being
+off, which is exactly 0; the sums here add 1e-12 of the size of their
 terms, and an ulp of that for each term. Both are more than a hundred times what the operations can lose.
 """
 

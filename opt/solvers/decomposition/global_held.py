@@ -1,4 +1,4 @@
-"""What is held of the global part at the end, whatever happened: a feasible decision, and a bound that nothing was hidden in."""
+"""What is held of the global part at the end, whatever happened: a feasible decision, and a bound that nothing lifted."""
 
 from __future__ import annotations
 

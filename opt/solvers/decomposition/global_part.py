@@ -66,7 +66,8 @@ def longer(part: GlobalPart) -> float:
 
     With ``fail`` phases may exceed the timeout by 1e-9 of it and count the timeout (``TIMEOUT_TOLERANCE``): whoever plans with
     phases up to T and divides the shares by 1 + 1e-9 keeps every phase within that. Where the budget is just what the timeout
-    needs, all that can be earned hangs on it. Half the rounding that bounds allow for (SLACK) is used too: C5 is judged to 1e-9.
+    needs, all that can be earned hangs on it. Half the rounding that bounds allow for (SLACK) is used too: C5 is judged to
+    1e-9 of it.
     """
     late = TIMEOUT_TOLERANCE if part.timeout_rule == "fail" else 0.0
     return (1.0 + late) * (1.0 + 0.4 * SLACK) - 1.0
@@ -122,9 +123,7 @@ def solve_global(
 class _Search:
     """State of one branch and bound: boxes still open, the best access and spectrum, and the proved bound."""
 
-    def __init__(
-        self, part: GlobalPart, numbers: GlobalNumbers, relative: float, absolute: float, deadline: Deadline
-    ) -> None:
+    def __init__(self, part: GlobalPart, numbers: GlobalNumbers, relative: float, absolute: float, deadline: Deadline) -> None:
         started = time.perf_counter()
         self.part, self.relative, self.absolute, self.deadline = part, relative, absolute, deadline
         self.model = global_model(part, numbers)

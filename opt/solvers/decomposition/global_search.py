@@ -131,7 +131,7 @@ def load_split(model: GlobalModel, box: Floats, earliest: Floats, sides: Sides) 
 
 @compiled
 def likely_access(model: GlobalModel, box: Floats, spectrum: Floats, access: Integers) -> None:
-    """Replaces ``access`` by the best assignment if each committee has this ``spectrum`` [I], its worth being linear in loads."""
+    """Replaces ``access`` by the best assignment if each committee has this ``spectrum`` [I] and worths are linear in loads."""
     committees, points = model.needs.shape
     weight, potential = np.zeros((committees, points)), np.zeros(committees)
     for i in range(committees):

@@ -24,7 +24,7 @@ from ...arrays import Floats, Integers, floats, integers
 from ...certificate.proof import GlobalProof, LocalProof, WholeGlobalProof
 from ...compiled import compiled
 from ...decision import GlobalDecision
-from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
+from ...global_equations import TIMEOUT_TOLERANCE
 from ...global_range import GlobalNumbers, global_numbers
 from ...global_reduction import cpu_within
 from ...result import Deadline, Stopped
@@ -137,9 +137,10 @@ class _Tables:
             )
 
         # With all the budget, each for the AP that needs least.
-        loads = numbers.access.min(axis=1)
-        times = [least_times(float(loads[i]), *self._committee(i), self.budget, *self._timeouts()).min() for i in range(len(loads))]
-        self.least_time = float(min(times))
+        self.least_time = math.inf
+        for i, load in enumerate(numbers.access.min(axis=1)):
+            times = least_times(float(load), *self._committee(i), self.budget, *self._timeouts())
+            self.least_time = min(self.least_time, float(times.min()))
 
     def worth(self, committee: int, members: Integers) -> Floats:
         """worth_i(members, N) for N = 0 ... budget."""
