@@ -158,7 +158,7 @@ def worth_tables(part: GlobalPart, numbers: GlobalNumbers) -> Floats:
     least, most = sizes(part)
     committees, points = numbers.access.shape
     budget, capped, timeout = whole_budget(numbers.budget), part.timeout_rule == "cap", numbers.timeout
-    longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE)
+    longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE) * (1.0 + SLACK)
     worth = np.zeros((committees, 1 << points, budget + 1))
     for i, delegates in enumerate(part.layout.delegates):
         its = numbers.link[i, :delegates, :delegates]

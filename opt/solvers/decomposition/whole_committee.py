@@ -25,6 +25,10 @@ from .global_response import verification
 from .whole_curve import FROM, LEVEL, MEMBERS, SLOPE, TO
 
 
+# Differences of numbers may be off by this fraction of the numbers: times that a bound rests on are taken to be shorter by it.
+DIGITS = 1e-15
+
+
 class Manager(NamedTuple):
     """What the manager does: time t, y and z of its delegates' row, w for requests; place of the row and n_0."""
 
@@ -59,6 +63,13 @@ def _rise(load: float, leader: float, own: float, prepare: float, low: float, hi
 
 
 @compiled
+def reply_on(row: Floats, prepare: float) -> float:
+    """z at this y on a row, no more than it is (``DIGITS``); 0 where that cannot be told."""
+    speed = row[LEVEL] * (1.0 + DIGITS) - row[SLOPE] / prepare * (1.0 - DIGITS)
+    return 1.0 / speed if speed > 0.0 else 0.0
+
+
+@compiled
 def _least_on_row(
     load: float, leader: float, own: float, row: Floats, low: float, high: float, timeout: float
 ) -> tuple[float, float, float]:
@@ -80,9 +91,9 @@ def _least_on_row(
                 last = middle
     prepare = first
     request, _ = _split(load, leader, own, prepare, low, high)
-    x = leader / (own - request)
+    x = leader / (own - request + DIGITS * own)
     time = min(load / request, timeout) + min(x, timeout) + min(max(x, prepare), timeout) + min(prepare, timeout)
-    return time + min(1.0 / (level - slope / prepare), timeout), prepare, request
+    return time + min(reply_on(row, prepare), timeout), prepare, request
 
 
 @compiled
@@ -99,7 +110,7 @@ def _least_apart(row: Floats, x: float) -> tuple[float, float]:
         elif place >= 3:
             y = (math.sqrt(slope / (place - 2.0)) + slope) / level
         y = min(max(y, row[FROM]), row[TO])
-        time = max(x, y) + y + 1.0 / (level - slope / y)
+        time = max(x, y) + y + reply_on(row, y)
         if time < best:
             best, best_at = time, y
     return best, best_at

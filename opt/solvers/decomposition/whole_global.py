@@ -76,6 +76,12 @@ def solve_whole_global(
         totals = tables.spend(access)
     stages["search"] = time.perf_counter() - started
     decision, objective = held(part, tables.decision(access, totals), access)
+    if found is not None and objective < found[2] - 1e-6 * abs(found[2]) - CHECKED * tables.slack(points):
+        # Phases that end in time by rounding alone are in the bound, but cannot be carried out: without them then.
+        exact = _Tables(part, numbers, TIMEOUT_TOLERANCE)
+        again = exact.search(deadline)
+        if again is not None:
+            decision, objective = held(part, exact.decision(*again[:2]), again[0])
     bound = attained(bound, objective, tables.slack(points))
     stopped: Stopped = "exhausted"
     if bound - objective <= relative * max(abs(objective), 1e-9) + absolute:
@@ -117,8 +123,9 @@ def _members(chosen: int, points: int) -> Integers:
 class _Tables:
     """Committees' rows and worths."""
 
-    def __init__(self, part: GlobalPart, numbers: GlobalNumbers) -> None:
-        self.part, self.numbers = part, numbers
+    def __init__(self, part: GlobalPart, numbers: GlobalNumbers, tolerance: float = TIMEOUT_TOLERANCE + 2.0 * SLACK) -> None:
+        """tolerance: of the timeout; by default rounded up, so that nothing that just ends in time is left out of a bound."""
+        self.part, self.numbers, self.tolerance = part, numbers, tolerance
         self.budget = whole_budget(numbers.budget)
         self.capped = part.timeout_rule == "cap"
         self.group = part.multicast == "group"
@@ -133,7 +140,7 @@ class _Tables:
             self.broadcast.append(broadcast)
             self.reply.append(reply)
             self.rows.append(
-                committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, TIMEOUT_TOLERANCE, self.capped)
+                committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, tolerance, self.capped)
             )
 
         # With all the budget, each for the AP that needs least.
@@ -150,7 +157,7 @@ class _Tables:
         if not self.capped:
             # Phases that pass the timeout by the tolerance count as the timeout: a longer time may be counted shorter.
             timeout = numbers.timeout
-            times = np.where(times > timeout, np.maximum(timeout, times / (1.0 + TIMEOUT_TOLERANCE)), times)
+            times = np.where(times > timeout, np.maximum(timeout, times / (1.0 + self.tolerance)), times)
         return worth_of(
             times,
             float(len(members)),
@@ -165,7 +172,7 @@ class _Tables:
         return float(self.numbers.leader[committee]), self.rows[committee]
 
     def _timeouts(self) -> tuple[float, float, bool]:
-        return self.numbers.timeout, TIMEOUT_TOLERANCE, self.capped
+        return self.numbers.timeout, self.tolerance, self.capped
 
     def slack(self, points: int) -> float:
         """What rounding may take from the best total worth: of B (1 + A t) exp(-A t), t the least time of any committee, as exp
