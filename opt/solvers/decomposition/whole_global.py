@@ -188,8 +188,8 @@ class _Tables:
         No best decision does, but a cell of a proof may ask for N_i >= 1 of a committee that is off, or has no APs (n = 0).
         """
         served = np.array([chosen.bit_count() for chosen in range(worth.shape[1])], dtype=np.float64)
-        held: Integers = np.arange(worth.shape[2])
-        idle = -self.numbers.spectrum_price * served[:, None] * held
+        totals: Integers = np.arange(int(worth.shape[2]))
+        idle: Floats = -self.numbers.spectrum_price * served[:, None] * totals
         return np.where(worth[:, :, :1] > -math.inf, np.maximum(worth, idle), worth)
 
     def search(self, deadline: Deadline) -> tuple[Integers, Integers, float, Floats] | None:
