@@ -24,8 +24,7 @@ from ...compiled import compiled
 from .global_response import verification
 from .whole_curve import FROM, LEVEL, MEMBERS, SLOPE, TO
 
-
-# Differences of numbers may be off by this fraction of the numbers: times that a bound rests on are taken to be shorter by it.
+# Differences of numbers may be off by this fraction of the numbers: times that a bound rests on are shorter by it.
 DIGITS = 1e-15
 
 

@@ -139,9 +139,7 @@ class _Tables:
             broadcast = np.maximum(others.max(axis=-1), reply) if self.group else others.sum(axis=-1)
             self.broadcast.append(broadcast)
             self.reply.append(reply)
-            self.rows.append(
-                committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, tolerance, self.capped)
-            )
+            self.rows.append(committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, tolerance, self.capped))
 
         # With all the budget, each for the AP that needs least.
         self.least_time = math.inf
