@@ -19,7 +19,7 @@ import numpy as np
 from ...arrays import Floats, Integers, floats
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
-from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
+from ...global_equations import TIMEOUT_TOLERANCE, committee_spectrum
 from ...global_range import GlobalNumbers, global_numbers
 from ...global_reduction import decision_of_times
 from ...result import Deadline, Stopped
@@ -76,7 +76,7 @@ def longer(part: GlobalPart) -> float:
 def _within_budget(part: GlobalPart, decision: GlobalDecision) -> GlobalDecision:
     """The decision with all its shares divided by what they exceed C5 by, but for half of SLACK; by no more than ``longer``
     allows: rounding may leave C5 a SLACK more, never a phase that is too long."""
-    total = float(evaluate_global(part, decision).spectrum.sum())
+    total = float(committee_spectrum(part, decision).sum())
     late = TIMEOUT_TOLERANCE if part.timeout_rule == "fail" else 0.0
     excess = min(total / (float(part.subchannels_max) * (1.0 + 0.5 * SLACK)), (1.0 + late) * (1.0 - 1e-15))
     if not 1.0 < excess < math.inf:
@@ -133,6 +133,7 @@ class _Search:
         self.access = self._some_access(self.counts[0].astype(np.float64))
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
         self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
+        self.shown = 0.0  # of the objective, in the trace
         # Of C5: where the search starts; the latest one afterwards.
         self.price = 0.1 * part.benefit * points / self.model.budget
         self.tree = ProofTree()
@@ -228,8 +229,10 @@ class _Search:
         bound = max(still_open, self.closed)
         if bound < self.bound:
             self.bound = bound
-            shown = attained(bound, self.objective, self.resolution)
-            self.trace.append((self.deadline.elapsed, self.objective, shown))
+            # Plans may use a hair more than the budget (``longer``): their decisions earn that much less.
+            hair = 2.0 * longer(self.part) * (self.price + len(self.access) * self.model.spectrum_price) * self.model.budget
+            self.shown = max(self.shown, self.objective - hair)
+            self.trace.append((self.deadline.elapsed, self.shown, attained(bound, self.objective, self.resolution)))
 
     def _examine(self, box: Floats, access: Integers, price: float) -> tuple[float, float, int, int, float]:
         spectrum, loads = np.zeros(len(self.loads)), np.zeros(len(self.loads))
