@@ -31,7 +31,8 @@ class GlobalNumbers:
     """One epoch of the global part, reduced, within the range (module docstring).
 
     budget [subchannels]; benefit B; decay A [1/s]; timeout T [s]; spectrum_price p_0 [per subchannel]; cpu_cost [I]: c E_i;
-    fastest [I] [s]; access [I, K], leader [I], broadcast and reply [I, M], link [I, V, V]: needs [subchannel seconds].
+    fastest [I] [s]; access [I, K], leader [I], broadcast and reply [I, M]: needs [subchannel seconds], and those of each link
+    [I, V, V] with whole subchannels (else empty).
     """
 
     budget: float
@@ -56,7 +57,8 @@ def most_benefit(part: GlobalPart) -> float:
 def global_numbers(part: GlobalPart) -> GlobalNumbers | None:
     """The part's numbers within the range; None when one has no place there (module docstring)."""
     with np.errstate(all="ignore"):
-        needs, link = committee_needs(part), link_needs(part)
+        needs = committee_needs(part)
+        link = link_needs(part) if part.whole_subchannels else np.ones((0, 0, 0))
         price = float(np.float64(part.spectrum_cost) * part.subchannel_hz)
         cpu_cost = _at_least(np.nan_to_num(part.cpu_cost * needs.cycles, nan=0.0))
         budget = useful_subchannels(part)
@@ -65,11 +67,11 @@ def global_numbers(part: GlobalPart) -> GlobalNumbers | None:
             budget = min(budget, most_benefit(part) / price * (1.0 + 1e-9))
         kinds = (needs.access, needs.leader, needs.broadcast, needs.reply, link)
         access, leader, broadcast, reply, link = (np.array(np.minimum(each, LARGEST), order="C") for each in kinds)
-        exist = part.layout.is_link
-    real = broadcast + reply > 0.0
-    positive = (access, leader, link[exist], broadcast[real], reply[real & (reply > 0.0)])
+    positive = [access, leader, broadcast[broadcast + reply > 0.0], reply[reply > 0.0]]
+    if part.whole_subchannels:
+        positive.append(link[part.layout.is_link])
     single = (float(part.benefit), float(part.decay), float(part.timeout))
-    inside = all(bool((each >= SMALLEST).all()) for each in positive)
+    inside = all(bool(each.min(initial=SMALLEST) >= SMALLEST) for each in positive)
     inside = inside and all(SMALLEST <= each <= LARGEST for each in single)
     if not (inside and budget >= SMALLEST and part.sinr_access.shape[-1] <= 1e15):
         return None
