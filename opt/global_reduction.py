@@ -30,7 +30,7 @@ from .rates import spectral_efficiency
 from .snapshot import GlobalPart
 from .useful_budget import useful_budget
 
-# CPU of a delegate without cycles, as a fraction of its capacity: it must run to be done (a / 0 is never), at no cost.
+# CPU of a delegate without cycles [cycles/s], or 1e-15 of its capacity: it must run to be done (a / 0 is never), at no cost.
 IDLING = 1e-15
 
 
@@ -87,6 +87,12 @@ def committee_needs(part: GlobalPart) -> CommitteeNeeds:
     )
 
 
+def cpu_within(cycles: Floats, most: Floats, verification: Floats) -> Floats:
+    """CPU with which ``cycles`` are done within a time of verification [s], at most ``most`` [cycles/s]; they broadcast."""
+    needed = np.where(cycles > 0.0, cycles / np.maximum(verification, 1e-300), IDLING * np.minimum(most, 1.0))
+    return np.minimum(needed, most)
+
+
 def decision_of_times(part: GlobalPart, access: Integers, on: Booleans, phases: Floats, verification: Floats) -> GlobalDecision:
     """The cheapest decision at link level with these times.
 
@@ -104,8 +110,7 @@ def decision_of_times(part: GlobalPart, access: Integers, on: Booleans, phases: 
     to_manager = shares[:, 1:] if part.multicast == "group" else shares[:, 1:, 0]
     np.maximum(to_manager, reply, out=to_manager)
     working = on[:, None] & part.layout.is_delegate
-    cpu = np.maximum(part.cycles / np.where(on, np.maximum(verification, 1e-300), np.inf)[:, None], IDLING * part.cpu_max_hz)
-    cpu = np.where(working, np.minimum(cpu, part.cpu_max_hz), 0.0)
+    cpu = np.where(working, cpu_within(part.cycles, part.cpu_max_hz, np.where(on, verification, np.inf)[:, None]), 0.0)
     group = part.multicast == "group"
     return GlobalDecision(
         access=integers(access),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Integers, floats, integers
 from ..files import write_atomically
-from ..reading import ANY_NUMBER, NON_NEGATIVE, POSITIVE, Reader, Rule, read_json
+from ..reading import ANY_NUMBER, Reader, Rule, read_json
 from ..snapshot_file import check_format
 from .proof import LEAF, MULTIPLIERS, Certificate, GlobalProof, LocalProof, WholeGlobalProof
 
@@ -28,6 +28,7 @@ INDEX: Rule = (lambda x: 0.0 <= x < 2.0**31 and x == np.floor(x), "must be a who
 # Multipliers and cuts: products of a few of these and of a problem's numbers neither overflow nor lose digits (``proof``).
 _RANGE = f"within {1.0 / MULTIPLIERS:g} and {MULTIPLIERS:g}"
 MULTIPLIER: Rule = (lambda x: x == 0.0 or 1.0 / MULTIPLIERS <= x <= MULTIPLIERS, f"must be 0 or {_RANGE}")
+SIGNED_MULTIPLIER: Rule = (lambda x: abs(x) <= MULTIPLIERS, f"must be within -{MULTIPLIERS:g} and {MULTIPLIERS:g}")
 POSITIVE_MULTIPLIER: Rule = (lambda x: 1.0 / MULTIPLIERS <= x <= MULTIPLIERS, f"must be {_RANGE}")
 
 
@@ -105,7 +106,7 @@ def _of_totals(reader: Reader) -> WholeGlobalProof:
         tree=tree,
         committees=_whole(reader, "committees", inner),
         cuts=_whole(reader, "cuts", inner),
-        prices=floats(reader.vector("prices", leaves, NON_NEGATIVE)),
+        prices=floats(reader.vector("prices", leaves, MULTIPLIER)),
         bounds=floats(reader.vector("bounds", leaves, ANY_NUMBER)),
     )
 
@@ -119,10 +120,10 @@ def _of_accesses(reader: Reader) -> GlobalProof:
         counts=integers(reader.matrix("counts", len(rows), width, INDEX)),
         tree=tree,
         committees=_whole(reader, "committees", inner),
-        cuts=floats(reader.vector("cuts", inner, POSITIVE)),
-        prices=floats(reader.vector("prices", leaves, NON_NEGATIVE)),
-        slopes=floats(reader.matrix("slopes", leaves, width, ANY_NUMBER)),
-        potentials=floats(reader.matrix("potentials", leaves, width, ANY_NUMBER)),
+        cuts=floats(reader.vector("cuts", inner, POSITIVE_MULTIPLIER)),
+        prices=floats(reader.vector("prices", leaves, MULTIPLIER)),
+        slopes=floats(reader.matrix("slopes", leaves, width, SIGNED_MULTIPLIER)),
+        potentials=floats(reader.matrix("potentials", leaves, width, SIGNED_MULTIPLIER)),
         bounds=floats(reader.vector("bounds", leaves, ANY_NUMBER)),
     )
 

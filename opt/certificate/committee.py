@@ -6,6 +6,10 @@ With n APs served, load r (sum of their request needs) and price p of C5, off (w
 
 On a row S = c + R^2 / (t - a) of ``communication``, joined with the request, it is largest at an end, or where t and v are both
 stationary, or t is while v = fastest: two problems of ``stationary``. Every candidate is a possible answer.
+
+Unresolved. Numbers are those of ``opt.global_range``; multipliers any. At a candidate S is rounded down (t - a may be off by
+some ulps of t), so that no candidate is left out because spectrum for it cannot be told; a value that is no number counts as
+inf, and ends of intervals that should meet may miss each other by rounding.
 """
 
 from __future__ import annotations
@@ -18,12 +22,13 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..global_equations import TIMEOUT_TOLERANCE
-from ..global_reduction import committee_needs, useful_subchannels
-from ..snapshot import GlobalPart
+from ..global_range import GlobalNumbers
 from .communication import CHEAPEST, DEAREST, DELAY, ROOT, SPECTRUM, rows_capped, rows_until_timeout
 from .stationary import best_time, best_value
 
 SLACK = 3e-13
+# Of a time: what the difference to a shorter one may be off by.
+DIGITS = 1e-15
 # Rows of a cell [5, I].
 COUNT, LOAD_LOW, LOAD_HIGH, TIME_LOW, TIME_HIGH = range(5)
 
@@ -47,27 +52,26 @@ class Committees(NamedTuple):
     rows_of: Integers
 
 
-def committees_of(part: GlobalPart) -> Committees:
+def committees_of(numbers: GlobalNumbers, capped: bool) -> Committees:
     """The reduced global part of one epoch."""
-    needs, capped = committee_needs(part), part.timeout_rule == "cap"
     curve = rows_capped if capped else rows_until_timeout
     curves: list[Floats] = []
-    for leader, broadcast, reply in zip(needs.leader, needs.broadcast, needs.reply, strict=True):
+    for leader, broadcast, reply in zip(numbers.leader, numbers.broadcast, numbers.reply, strict=True):
         real = broadcast + reply > 0.0
-        curves.append(curve(float(leader), broadcast[real].copy(), reply[real].copy(), float(part.timeout)))
+        curves.append(curve(float(leader), broadcast[real].copy(), reply[real].copy(), numbers.timeout))
     rows = np.zeros((len(curves), max(len(its) for its in curves), 5))
     for i, its in enumerate(curves):
         rows[i, : len(its)] = its
     return Committees(
-        budget=useful_subchannels(part),
-        benefit=float(part.benefit),
-        decay=float(part.decay),
-        spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),
-        timeout=float(part.timeout),
+        budget=numbers.budget,
+        benefit=numbers.benefit,
+        decay=numbers.decay,
+        spectrum_price=numbers.spectrum_price,
+        timeout=numbers.timeout,
         capped=capped,
-        cpu_cost=np.array(part.cpu_cost * needs.cycles, order="C"),
-        fastest=np.array(needs.fastest, order="C"),
-        needs=np.array(needs.access, order="C"),
+        cpu_cost=numbers.cpu_cost,
+        fastest=numbers.fastest,
+        needs=numbers.access,
         rows=rows,
         rows_of=np.array([len(its) for its in curves], dtype=np.int64),
     )
@@ -97,6 +101,15 @@ def piece(model: Committees, row: Floats, late: int, load: float) -> tuple[float
 
 
 @compiled
+def spectrum_at(time: float, delay: float, spectrum: float, total: float) -> float:
+    """spectrum + total^2 / (time - delay), rounded down."""
+    if total <= 0.0:
+        return spectrum
+    left = time - delay + DIGITS * time
+    return spectrum + total * total / left if left > 0.0 else spectrum
+
+
+@compiled
 def least_spectrum(model: Committees, i: int, load: float, time: float) -> float:
     """S(time); 0 for inf (off), inf where no spectrum suffices."""
     if time == math.inf:
@@ -105,11 +118,8 @@ def least_spectrum(model: Committees, i: int, load: float, time: float) -> float
     for place in range(model.rows_of[i]):
         for late in range(2):
             first, last, delay, spectrum, total = piece(model, model.rows[i, place], late, load)
-            if first <= last and time >= first:
-                if total <= 0.0:
-                    least = min(least, spectrum)
-                elif min(time, last) > delay:
-                    least = min(least, spectrum + total * total / (min(time, last) - delay))
+            if first <= last and time >= first * (1.0 - SLACK):
+                least = min(least, spectrum_at(max(min(time, last), first), delay, spectrum, total))
     return least
 
 
@@ -188,12 +198,10 @@ def worth_on(
         if time == math.inf:
             continue
         time = min(max(time, low), high)
-        used = spectrum
-        if total > 0.0:
-            if time <= delay:
-                continue
-            used += total * total / (time - delay)
+        used = spectrum_at(time, delay, spectrum, total)
         earned = best_value(served * model.benefit * math.exp(-decay * time), decay, cost, fastest)
+        if math.isnan(earned - price * used):
+            return math.inf, time
         # Communicating without ever verifying earns no more than being off.
         if earned - price * used > best and not (may_be_off and earned <= 0.0):
             best, best_at = earned - price * used, time
@@ -205,7 +213,9 @@ def worth(model: Committees, i: int, served: float, load: float, price: float, e
     """Upper bound of v_i(load) over times from ``earliest`` (per row and request) to ``latest``; -inf when there are none."""
     per_subchannel = price + served * model.spectrum_price
     money = per_subchannel * model.budget
-    margin = SLACK * (served * model.benefit + money) + (0.0 if model.capped else TIMEOUT_TOLERANCE * money)
+    decays = model.decay * earliest[: 2 * model.rows_of[i]].min()
+    most = served * model.benefit * ((1.0 + decays) * math.exp(-decays) if decays < math.inf else 1.0)
+    margin = SLACK * (most + money) + (0.0 if model.capped else TIMEOUT_TOLERANCE * money)
     may_be_off = latest == math.inf
     best = 0.0 if may_be_off else -math.inf
     if not model.capped:
@@ -215,7 +225,7 @@ def worth(model: Committees, i: int, served: float, load: float, price: float, e
         # Without timeouts the first row goes on for ever: a relaxation, and exact if no phase passes the timeout there.
         _, last, delay, spectrum, total = piece(model, model.rows[i, 0], 0, load)
         value, time = worth_on(model, i, served, per_subchannel, low, latest, delay, spectrum, total, may_be_off)
-        if value + margin <= best:
+        if value + margin <= best:  # never so when it is no number
             return best
         if time <= last:
             return value + margin
@@ -223,7 +233,8 @@ def worth(model: Committees, i: int, served: float, load: float, price: float, e
         for late in range(2):
             first, last, delay, spectrum, total = piece(model, model.rows[i, place], late, load)
             low, high = max(first, earliest[2 * place + late]), min(last, latest)
-            if low <= high and low < math.inf:
+            if low <= high * (1.0 + SLACK) and low < math.inf:
                 value, _ = worth_on(model, i, served, per_subchannel, low, high, delay, spectrum, total, may_be_off)
-                best = max(best, value + margin)
+                if not value + margin <= best:
+                    best = value + margin
     return best

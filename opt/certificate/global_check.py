@@ -21,9 +21,14 @@ others need at least at the smallest loads and longest times of the cell; times 
 Timeouts. The equations confirm a phase up to T (1 + e), e = 1e-9, and count it as T. So spectrum of at least S(t) / (1 + e)
 reaches t: e (n_i p_0 + p) W is added to the worth of each committee that is on, and times are affordable with W (1 + e).
 
-Rounding. A worth is a few dozen operations on numbers no larger than n_i (B + p_0 W) + p W (D sums at most V terms, and
-stationary times enter with the square of their error): 3e-13 of that size is added to each that is not exactly "off", 3e-13 of
-their sizes to the sums, and 3e-13 of the budget to what times must be affordable with.
+Rounding. A worth is a few dozen operations on numbers no larger than n_i (g + p_0 W) + p W, g = B (1 + A t) exp(-A t) at the
+earliest time t that a cell leaves (exp loses A t ulps, and g falls in t; D sums at most V terms, and stationary times enter
+with the square of their error): 3e-13 of that size is added to each that is not exactly "off", 3e-13 of their sizes and an ulp
+of that for each term to the sums, and 3e-13 of the budget to what times must be affordable with.
+
+Unresolved. Numbers are those of ``opt.global_range``, else every leaf proves B for each AP and no more. A price that is
+negative, no number or too large to multiply proves inf; below, worths are finite, or -inf where no time is possible. Other
+multipliers that are infinite or no number make the size of the terms infinite or no number, and the bound inf.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ import numpy as np
 
 from ..arrays import Floats, Integers
 from ..compiled import compiled
+from ..global_range import global_numbers, most_benefit
 from ..snapshot import GlobalPart
 from .committee import (
     COUNT,
@@ -49,11 +55,15 @@ from .committee import (
 )
 from .proof import LEAF, LOAD_CUT, GlobalProof
 
+ULP = 2.0**-52
+
 
 @compiled
 def leaf_bound(model: Committees, cell: Floats, price: float, slope: Floats, potential: Floats) -> float:
     """The bound of a cell at one price, these slopes and potentials (module docstring), rounding included; -inf: empty."""
     committees, points = model.needs.shape
+    if not 0.0 <= price * model.budget < math.inf:
+        return math.inf
     earliest = np.zeros((committees, 2 * model.rows.shape[1]))
     if not earliest_times(model, cell, earliest):
         return -math.inf
@@ -65,10 +75,11 @@ def leaf_bound(model: Committees, cell: Floats, price: float, slope: Floats, pot
             continue
         value = worth(model, i, served, low, price, earliest[i], cell[TIME_HIGH, i])
         if value == -math.inf:
-            return value
+            return value  # none of the times that the cell leaves to this committee is possible
         other = value
         if high > low:
             other = worth(model, i, served, high, price, earliest[i], cell[TIME_HIGH, i])
+            other = other if other > -math.inf else value  # the same times are possible at all loads: rounding
         end = low
         if other - slope[i] * high > value - slope[i] * low:
             end, value = high, other
@@ -81,7 +92,9 @@ def leaf_bound(model: Committees, cell: Floats, price: float, slope: Floats, pot
                 best = max(best, slope[i] * model.needs[i, k] - potential[i])
         bound += best
         size += abs(best)
-    return bound + SLACK * size
+    if not size < math.inf:
+        return math.inf
+    return bound + (SLACK + ULP * (points + committees)) * size
 
 
 @compiled
@@ -157,7 +170,10 @@ def count_vectors(capacity: Integers, points: int) -> Integers:
 
 def prove_global(part: GlobalPart, proof: GlobalProof) -> Floats | None:
     """Proved bound of every leaf; None when the trees do not cover the feasible set."""
-    model = committees_of(part)
+    numbers = global_numbers(part)
+    if numbers is None:
+        return np.full(len(proof.prices), most_benefit(part)) if len(proof.prices) else None
+    model = committees_of(numbers, part.timeout_rule == "cap")
     committees, points = model.needs.shape
     if proof.counts.shape[1:] != (committees,) or (proof.committees >= committees).any():
         return None

@@ -55,6 +55,10 @@ class GlobalProof:
     bound: claim for the part. counts [ways, I]: APs per committee, one row per tree. tree [nodes]: LEAF, LOAD_CUT, DELAY_CUT.
     committees [cuts]; cuts [cuts]: where [subchannel seconds or s]. Per leaf: prices p of C5; slopes [leaves, I] of the lines
     above the committees' worths in their loads; potentials [leaves, I] of the committees; bounds, the leaf's own claim.
+
+    Ranges, with M = ``MULTIPLIERS``: cuts within [1/M, M]; prices 0 or within [1/M, M]; slopes and potentials within [-M, M].
+    The solver's numbers lie within [1e-35, 1e35] (a budget up to 1e100: ``opt.global_range``), its prices are 0 or above
+    1e-150, and no slope or potential is larger than a worth by the least difference of two loads: all inside.
     """
 
     bound: float
@@ -73,7 +77,7 @@ class WholeGlobalProof:
     """One tree on the whole numbers N_i of subchannels that committees use.
 
     bound: claim for the part. tree [nodes]: LEAF or TOTAL_CUT. committees [cuts]; cuts [cuts]: N_i <= cut below, >= cut + 1
-    above. Per leaf: prices p of C5; bounds, the leaf's own claim.
+    above. Per leaf: prices p of C5; bounds, the leaf's own claim. Ranges: cuts within [0, 2^31), prices as in ``GlobalProof``.
     """
 
     bound: float

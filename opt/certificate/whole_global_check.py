@@ -7,10 +7,14 @@ bounds worth_i(T, N). For a price p >= 0 of C5 all decisions with N_i in given i
     v_i(T) = max over N of worth_i(T, N) - p N.
 
 The maximum is exact, best_i(S) = max over T in S of best_{i-1}(S \ T) + v_i(T) for all sets S. Any price gives a true bound.
+The number of APs of a committee is at most psi_i and at least what all others have no room for; sets of other sizes are in no
+partition. A committee without a block, or without APs, may hold subchannels for nothing: worth -n p_0 N, not -inf.
 Coverage: the root has all 0 <= N_i <= W; a cut at c parts N_i <= c from N_i >= c + 1; cells with sum_i N_i > W hold nothing.
 A table has 2^K I rows: at most ``MOST_POINTS`` APs (beyond, a proof for divisible subchannels proves whole ones too).
 
 Rounding: 3e-13 of p W and of the largest worths is added to every leaf; a leaf of price 0 where nobody earns is exactly 0.
+Unresolved: as in ``global_check``; the worths of ``whole_worth`` are numbers or inf, and a price times a number of
+subchannels that overflows makes the size of the terms inf, and the bound.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..global_equations import TIMEOUT_TOLERANCE
-from ..global_reduction import committee_needs, link_needs, useful_subchannels
+from ..global_range import GlobalNumbers, global_numbers, most_benefit
 from ..snapshot import GlobalPart
 from ..whole_subchannels import whole_budget
 from .proof import LEAF, WholeGlobalProof
@@ -43,12 +47,12 @@ def size_of(chosen: int) -> int:
 
 
 @compiled
-def table(committee: Committee, needs: Floats, capacity: int, worth: Floats) -> None:
+def table(committee: Committee, needs: Floats, least: int, capacity: int, worth: Floats) -> None:
     """Writes worth [sets, W + 1] of every set of APs that fits; needs [K]: of their requests."""
     points = needs.size
     for chosen in range(1, worth.shape[0]):
         count = size_of(chosen)
-        if count <= capacity:
+        if least <= count <= capacity:
             load = 0.0
             for k in range(points):
                 if chosen >> k & 1:
@@ -80,7 +84,9 @@ def best_partition(value: Floats) -> float:
 
 
 @compiled
-def leaf_bound(worth: Floats, capacity: Integers, low: Integers, high: Integers, price: float, value: Floats) -> float:
+def leaf_bound(
+    worth: Floats, least: Integers, capacity: Integers, low: Integers, high: Integers, price: float, value: Floats
+) -> float:
     """The bound of a cell at one price (module docstring), rounding included; -inf: empty. value [I, sets]: for work."""
     committees, sets, width = worth.shape
     budget = width - 1
@@ -91,18 +97,26 @@ def leaf_bound(worth: Floats, capacity: Integers, low: Integers, high: Integers,
         largest = 0.0
         for chosen in range(sets):
             most = -math.inf
-            if size_of(chosen) <= capacity[i]:
+            if least[i] <= size_of(chosen) <= capacity[i]:
                 for total in range(low[i], high[i] + 1):
                     most = max(most, worth[i, chosen, total] - price * total)
-                largest = max(largest, abs(most))
+                if most > -math.inf:
+                    largest = max(largest, abs(most))
             value[i, chosen] = most
         size += largest
-    return price * budget + best_partition(value) + SLACK * size
+    return price * budget + best_partition(value) + SLACK * size if size < math.inf else math.inf
 
 
 @compiled
 def prove_leaves(
-    worth: Floats, capacity: Integers, tree: Integers, committees: Integers, cuts: Integers, prices: Floats, proved: Floats
+    worth: Floats,
+    least: Integers,
+    capacity: Integers,
+    tree: Integers,
+    committees: Integers,
+    cuts: Integers,
+    prices: Floats,
+    proved: Floats,
 ) -> bool:
     """Walks the tree and writes the bound of every leaf; False when it is not one whole tree."""
     path, sides = np.zeros(cuts.size + 1, dtype=np.int64), np.zeros(cuts.size + 1, dtype=np.int64)
@@ -121,7 +135,8 @@ def prove_leaves(
             path[depth], sides[depth] = cut, 0
             depth, cut = depth + 1, cut + 1
             continue
-        proved[leaf] = leaf_bound(worth, capacity, low, high, max(prices[leaf], 0.0), value)
+        price = prices[leaf]
+        proved[leaf] = leaf_bound(worth, least, capacity, low, high, price, value) if 0.0 <= price < math.inf else math.inf
         leaf += 1
         while depth > 0 and sides[depth - 1] == 1:
             depth -= 1
@@ -131,27 +146,34 @@ def prove_leaves(
     return False
 
 
-def worth_tables(part: GlobalPart) -> Floats:
-    """Upper bounds of worth_i(T, N), [I, sets, W + 1]; 0 for no APs."""
-    needs, links = committee_needs(part), link_needs(part)
-    committees, points = needs.access.shape
-    budget, capped, timeout = whole_budget(useful_subchannels(part)), part.timeout_rule == "cap", float(part.timeout)
-    longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE)
+def sizes(part: GlobalPart) -> tuple[Integers, Integers]:
+    """(least, most) APs of each committee: the others must find room for the rest (C3, C4)."""
+    points = part.sinr_access.shape[-1]
+    most = np.minimum(np.array(part.capacity, dtype=np.int64), points)
+    return np.maximum(points - (most.sum() - most), 0), most
+
+
+def worth_tables(part: GlobalPart, numbers: GlobalNumbers) -> Floats:
+    """Upper bounds of worth_i(T, N), [I, sets, W + 1], of sets with a possible number of APs; 0 for no APs."""
+    least, most = sizes(part)
+    committees, points = numbers.access.shape
+    budget, capped, timeout = whole_budget(numbers.budget), part.timeout_rule == "cap", numbers.timeout
+    longest = timeout if capped else timeout * (1.0 + TIMEOUT_TOLERANCE) * (1.0 + SLACK)
     worth = np.zeros((committees, 1 << points, budget + 1))
     for i, delegates in enumerate(part.layout.delegates):
-        its = links[i, :delegates, :delegates]
+        its = numbers.link[i, :delegates, :delegates]
         committee = Committee(
-            leader=float(needs.leader[i]),
+            leader=float(numbers.leader[i]),
             rows=delegate_rows(its, part.multicast == "group", budget, timeout, longest, capped),
-            cpu_cost=float(part.cpu_cost * needs.cycles[i]),
-            fastest=float(needs.fastest[i]),
-            benefit=float(part.benefit),
-            decay=float(part.decay),
-            spectrum_price=float(part.spectrum_cost * part.subchannel_hz),
+            cpu_cost=float(numbers.cpu_cost[i]),
+            fastest=float(numbers.fastest[i]),
+            benefit=numbers.benefit,
+            decay=numbers.decay,
+            spectrum_price=numbers.spectrum_price,
             timeout=timeout,
             capped=capped,
         )
-        table(committee, needs.access[i].copy(), int(part.capacity[i]), worth[i])
+        table(committee, numbers.access[i].copy(), int(least[i]), int(most[i]), worth[i])
     return worth
 
 
@@ -160,7 +182,9 @@ def prove_whole_global(part: GlobalPart, proof: WholeGlobalProof) -> Floats | No
     committees, points = part.sinr_access.shape
     if points > MOST_POINTS or (proof.committees >= committees).any():
         return None
-    capacity = np.minimum(np.array(part.capacity, dtype=np.int64), points)
+    numbers = global_numbers(part)
+    if numbers is None:
+        return np.full(len(proof.prices), most_benefit(part)) if len(proof.prices) else None
     proved = np.zeros(len(proof.prices))
     tree = (proof.tree, proof.committees, proof.cuts, proof.prices)
-    return proved if prove_leaves(worth_tables(part), capacity, *tree, proved) else None
+    return proved if prove_leaves(worth_tables(part, numbers), *sizes(part), *tree, proved) else None

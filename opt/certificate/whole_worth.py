@@ -8,12 +8,13 @@ max(x, y) >= q x + (1 - q) y for any q in [0, 1], that is at least
 
 two problems in closed form. Any q gives a true bound; the best one is exact, the problem being convex.
 
-``fail``: every phase ends by T' = T (1 + e), e = 1e-9, and counts at most T: w stays in [r / T', n_0 - e_0 / T']. What
+``fail``: every phase ends by T' = T (1 + e), e = 1e-9, and counts at most T: w stays in [r / T', n_0 - e_0 / T'], T' being
+rounded up by 3e-13, so that nothing that just ends in time is left out. What
 counts is at least the time / (1 + e), and at least T where some phase passes T: a time of up to T is exact as it is.
 ``cap``: each phase is served (counted in full) or left (no spectrum, T counted; commit counts T when x or y does).
 
 Worth (15) with n APs: max over v >= fastest of n B exp(-A (t + v)) - n c E / v - n p_0 N, or -n p_0 N without a block.
-Rounding: 3e-13 n (B + p_0 N) is added to every worth with a block.
+Rounding: 3e-13 n (B (1 + A t) exp(-A t) + p_0 N) is added to every worth with a block: exp loses A t ulps.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from .stationary import best_value
 from .whole_delegates import FROM, LEVEL, MEMBERS, SLOPE, TO
 
 SLACK = 3e-13
+# Of all the manager has: what is left of it may be off by.
+DIGITS = 4e-16
 # Halvings of the interval of q: more changes nothing that rounding does not.
 HALVINGS = 50
 
@@ -49,12 +52,15 @@ class Committee(NamedTuple):
 
 @compiled
 def manager_time(load: float, leader: float, own: float, low: float, high: float) -> tuple[float, float]:
-    """(min over w in [low, high] of load / w + leader / (own - w), its w)."""
+    """(min over w in [low, high] of load / w + leader / (own - w), its w), no more than it is: ``DIGITS``."""
     if load <= 0.0:
         return leader / own, 0.0
     root, other = math.sqrt(load), math.sqrt(leader)
-    request = min(max(own * root / (root + other), low), high)
-    return load / request + leader / (own - request), request
+    request = own * root / (root + other)
+    if low <= request <= high:
+        return (root + other) ** 2 / own, request
+    request = min(max(request, low), high)
+    return load / request + leader / (own - request + DIGITS * own), request
 
 
 @compiled
@@ -71,7 +77,7 @@ def both_at(load: float, leader: float, own: float, row: Floats, low: float, hig
     """(bound at q, its slope in q)."""
     mine, request = manager_time(load, (1.0 + q) * leader, own, low, high)
     theirs, y = row_time(row, 2.0 - q)
-    return mine + theirs, leader / (own - request) - y
+    return mine + theirs, leader / (own - request + DIGITS * own) - y
 
 
 @compiled
@@ -101,7 +107,7 @@ def served_time(load: float, leader: float, own: float, row: Floats, low: float,
 @compiled
 def until_timeout(committee: Committee, load: float, own: float, row: Floats, enough: float) -> float:
     """Least time under ``fail`` with these n_0 and row; inf: some phase fails."""
-    longest = committee.timeout * (1.0 + TIMEOUT_TOLERANCE)
+    longest = committee.timeout * (1.0 + TIMEOUT_TOLERANCE) * (1.0 + SLACK)
     low, high = load / longest, own - committee.leader / longest
     if own <= 0.0 or low > high:
         return math.inf
@@ -138,7 +144,8 @@ def least_times(committee: Committee, load: float, times: Floats) -> None:
                 continue
             else:
                 time = until_timeout(committee, load, float(own), row, enough * (1.0 + 2.0 * TIMEOUT_TOLERANCE))
-            times[members + own] = min(enough, time)
+            # A time that is no number is not resolved: no time is shorter than 0.
+            times[members + own] = 0.0 if math.isnan(time) else min(enough, time)
 
 
 @compiled
@@ -149,5 +156,7 @@ def worths(committee: Committee, served: float, load: float, worth: Floats) -> N
         paid = served * committee.spectrum_price * total
         gain = served * committee.benefit * math.exp(-committee.decay * worth[total])
         value = best_value(gain, committee.decay, served * committee.cpu_cost, committee.fastest)
-        margin = SLACK * (served * committee.benefit + paid) if value > 0.0 else 0.0
+        margin = 0.0 if value <= 0.0 else SLACK * (gain * (1.0 + committee.decay * worth[total]) + paid)
         worth[total] = value + margin - paid
+        if math.isnan(worth[total]):
+            worth[total] = math.inf

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from twingap.opt.arrays import floats, integers
 from twingap.opt.global_equations import evaluate_global
+from twingap.opt.global_range import global_numbers
 from twingap.opt.global_reduction import committee_needs, decision_of_times
 from twingap.opt.result import Deadline
 from twingap.opt.snapshot import CommitteeLayout, GlobalPart
@@ -196,7 +197,7 @@ def test_curve_is_the_least_spectrum():
     for _ in range(8):
         part = draw(rng, committees=1, rule="fail")
         needs = committee_needs(part)
-        model = global_model(part, needs)
+        model = global_model(part, global_numbers(part))
         load = needs.access[0].sum()
         for fraction in (0.2, 0.7, 0.9, 0.98):
             total = 5 * part.timeout * fraction
@@ -210,7 +211,7 @@ def test_worth_is_convex_and_decreasing_in_the_load():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         part = draw(rng, committees=1)
-        model = global_model(part, committee_needs(part))
+        model = global_model(part, global_numbers(part))
         earliest = np.full(model.rows.shape[1], 0.01 * part.timeout)
         latest = float(rng.choice([np.inf, 1.0, 3.0])) * part.timeout
         price = float(10 ** rng.uniform(-2, 2))

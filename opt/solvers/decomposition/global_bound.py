@@ -19,10 +19,15 @@ when all its spectrum is multiplied by 1 + e: it costs at most e p_0 W more per 
 So e (p + p_0 n_i) W on top of the worth of every committee that is on covers it (``margin``), and times
 are affordable with W (1 + e).
 
-Rounding. The worth of a committee is computed to a few units in the last place of n (B + p_0 W) + p W: responses are
-stationary, so errors of their times enter squared, and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12
-of that size to every worth but that of being off, which is exactly 0; the sums here add 1e-12 of the size of their
-terms. Both are more than a hundred times what the operations can lose.
+Unresolved. Numbers are those of ``global_range``, for which no intermediate overflows or is no number; if one were, it would
+be found in the size of the terms, and the bound is inf then. Comparisons keep the larger value when one is no number, and
+``best`` of the prices tried takes none that is not less.
+
+Rounding. The worth of a committee is computed to a few units in the last place of n (g + p_0 W) + p W, g = B (1 + A t)
+exp(-A t) at its least time t (exp loses A t ulps, and g falls in t): responses are stationary, so errors of their times enter
+squared, and D of ``global_curve`` sums at most V terms. ``respond`` adds 1e-12 of that size to every worth but that of being
+off, which is exactly 0; the sums here add 1e-12 of the size of their
+terms, and an ulp of that for each term. Both are more than a hundred times what the operations can lose.
 """
 
 from __future__ import annotations
@@ -38,6 +43,9 @@ from ...global_equations import TIMEOUT_TOLERANCE
 from .global_assignment import assignment_bound, improve_assignment
 from .global_curve import REQUEST, UP_TO_TIMEOUT
 from .global_response import SLACK, GlobalModel, earliest_on_rows, respond, spectrum_by
+
+ULP = 2.0**-52
+LEAST_PRICE = 1e-150
 
 # Rows of a box [5, I].
 COUNT, LOAD_LOW, LOAD_HIGH, TIME_LOW, TIME_HIGH = range(5)
@@ -96,6 +104,8 @@ def bound_at(
             continue
         low, high = box[LOAD_LOW, i], box[LOAD_HIGH, i]
         chord[0, i], _, ends[0, i] = respond(model, i, counts[i], low, price, earliest[i], box[TIME_HIGH, i])
+        if chord[0, i] == -math.inf:
+            return -math.inf, 0.0  # none of the committee's times in the box is possible
         ends[1, i] = ends[0, i]
         if high - low > 1e-12 * high:
             value, _, ends[1, i] = respond(model, i, counts[i], high, price, earliest[i], box[TIME_HIGH, i])
@@ -118,14 +128,19 @@ def bound_at(
             share = (loads[i] - box[LOAD_LOW, i]) / (box[LOAD_HIGH, i] - box[LOAD_LOW, i])
             spectrum[i] += min(max(share, 0.0), 1.0) * (ends[1, i] - ends[0, i])
         slope -= spectrum[i]
-    return bound + SLACK * size, slope
+    if not size < math.inf:
+        return math.inf, slope  # some term is no number
+    return bound + (SLACK + ULP * (points + committees)) * size, slope
 
 
 @compiled
 def next_price(
     low: float, low_value: float, low_slope: float, high: float, high_value: float, high_slope: float, turn: int
 ) -> tuple[float, float]:
-    """(price to try, tangents' lower estimate of the minimum) in a bracket of a convex function; every third turn halves."""
+    """(price to try, tangents' lower estimate of the minimum) in a bracket of a convex function; every third turn halves.
+
+    Prices below ``LEAST_PRICE`` are 0: a certificate takes no others.
+    """
     price = 0.5 * (low + high)
     bend = high_slope - low_slope
     estimate = -math.inf
@@ -135,7 +150,7 @@ def next_price(
         estimate = low_value + low_slope * (meet - low)
         if turn % 3 != 2:
             price = min(max(meet, low + 1e-3 * (high - low)), high - 1e-3 * (high - low))
-    return price, estimate
+    return (price if price > LEAST_PRICE else 0.0), estimate
 
 
 class Sides(NamedTuple):

@@ -50,7 +50,8 @@ def leaf_dual(
             if counts[i] > 0.0:
                 value, time, trial[i] = respond(model, i, counts[i], loads[i], price, earliest[i], inner[TIME_HIGH, i])
                 worth += value
-                added += margin(model, counts[i], price) if time < math.inf else 0.0
+                if time < math.inf:
+                    added += margin(model, counts[i], price, earliest[i, : model.rows_of[i]].min())
         slope = model.budget - trial.sum()
         value = worth + price * model.budget * (1.0 + SLACK)
         if value < best:

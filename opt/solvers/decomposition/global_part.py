@@ -12,49 +12,80 @@ import heapq
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from ...arrays import Floats, Integers
+from ...arrays import Floats, Integers, floats
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
-from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
-from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times, useful_subchannels
+from ...global_equations import TIMEOUT_TOLERANCE, committee_spectrum
+from ...global_range import GlobalNumbers, global_numbers
+from ...global_reduction import decision_of_times
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from .global_assignment import any_assignment, count_vectors
 from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW
 from .global_curve import COLUMNS, curve_capped, curve_until_timeout
+from .global_held import attained, held, out_of_range
 from .global_leaf import earned_with
 from .global_proof import global_proof
-from .global_response import SLACK, GlobalModel, verification
+from .global_response import SLACK, GlobalModel, time_with, verification
 from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
 from .part_answer import PartAnswer
 from .proof_tree import ProofTree
 from .whole_global import solve_whole_global
 
 
-def global_model(part: GlobalPart, needs: CommitteeNeeds) -> GlobalModel:
+def global_model(part: GlobalPart, numbers: GlobalNumbers) -> GlobalModel:
     """The part as compiled code sees it."""
     curve = curve_capped if part.timeout_rule == "cap" else curve_until_timeout
     curves = [
-        curve(float(needs.leader[i]), *_real_terms(needs.broadcast[i], needs.reply[i]), float(part.timeout))
-        for i in range(len(needs.leader))
+        curve(float(leader), *_real_terms(broadcast, reply), numbers.timeout)
+        for leader, broadcast, reply in zip(numbers.leader, numbers.broadcast, numbers.reply, strict=True)
     ]
     rows = np.zeros((len(curves), max(len(rows) for rows in curves), COLUMNS))
     for i, its in enumerate(curves):
         rows[i, : len(its)] = its
     return GlobalModel(
-        budget=useful_subchannels(part),
-        benefit=float(part.benefit),
-        decay=float(part.decay),
-        spectrum_price=float(part.spectrum_cost) * float(part.subchannel_hz),
-        timeout=float(part.timeout),
-        cpu_cost=np.array(part.cpu_cost * needs.cycles, order="C"),
-        fastest=np.array(needs.fastest, order="C"),
-        needs=np.array(needs.access, order="C"),  # any other layout would be compiled for again
+        budget=numbers.budget * (1.0 + longer(part)),
+        benefit=numbers.benefit,
+        decay=numbers.decay,
+        spectrum_price=numbers.spectrum_price,
+        timeout=numbers.timeout,
+        cpu_cost=numbers.cpu_cost,
+        fastest=numbers.fastest,
+        needs=numbers.access,
         rows=rows,
         rows_of=np.array([len(its) for its in curves], dtype=np.int64),
+    )
+
+
+def longer(part: GlobalPart) -> float:
+    """By which fraction more spectrum than C5 holds may be planned with: all shares divided by 1 + that are a decision.
+
+    With ``fail`` phases may exceed the timeout by 1e-9 of it and count the timeout (``TIMEOUT_TOLERANCE``): whoever plans with
+    phases up to T and divides the shares by 1 + 1e-9 keeps every phase within that. Where the budget is just what the timeout
+    needs, all that can be earned hangs on it. Half the rounding that bounds allow for (SLACK) is used too: C5 is judged to
+    1e-9 of it.
+    """
+    late = TIMEOUT_TOLERANCE if part.timeout_rule == "fail" else 0.0
+    return (1.0 + late) * (1.0 + 0.4 * SLACK) - 1.0
+
+
+def _within_budget(part: GlobalPart, decision: GlobalDecision) -> GlobalDecision:
+    """The decision with all its shares divided by what they exceed C5 by, but for half of SLACK; by no more than ``longer``
+    allows: rounding may leave C5 a SLACK more, never a phase that is too long."""
+    total = float(committee_spectrum(part, decision).sum())
+    late = TIMEOUT_TOLERANCE if part.timeout_rule == "fail" else 0.0
+    excess = min(total / (float(part.subchannels_max) * (1.0 + 0.5 * SLACK)), (1.0 + late) * (1.0 - 1e-15))
+    if not 1.0 < excess < math.inf:
+        return decision
+    return replace(
+        decision,
+        request=floats(decision.request / excess),
+        multicast=None if decision.multicast is None else floats(decision.multicast / excess),
+        peer=None if decision.peer is None else floats(decision.peer / excess),
     )
 
 
@@ -73,11 +104,13 @@ def solve_global(
     """
     if part.whole_subchannels:
         return solve_whole_global(part, relative, absolute, deadline, solve_global, certify)
-    search = _Search(part, relative, absolute, deadline)
+    numbers = global_numbers(part)
+    if numbers is None:
+        return out_of_range(part, deadline, certify)
+    search = _Search(part, numbers, relative, absolute, deadline)
     stopped = search.run()
-    decision = search.decision()
-    objective = float(evaluate_global(part, decision).utility)
-    bound = max(search.bound, objective)
+    decision, objective = held(part, search.decision(), search.access)
+    bound = attained(search.bound, objective, search.resolution)
     search.stages["decision"] = time.perf_counter() - search.finished
     proof = None
     if certify:
@@ -90,21 +123,31 @@ def solve_global(
 class _Search:
     """State of one branch and bound: boxes still open, the best access and spectrum, and the proved bound."""
 
-    def __init__(self, part: GlobalPart, relative: float, absolute: float, deadline: Deadline) -> None:
+    def __init__(self, part: GlobalPart, numbers: GlobalNumbers, relative: float, absolute: float, deadline: Deadline) -> None:
         started = time.perf_counter()
         self.part, self.relative, self.absolute, self.deadline = part, relative, absolute, deadline
-        self.model = global_model(part, committee_needs(part))
+        self.model = global_model(part, numbers)
         committees, points = self.model.needs.shape
+        self.most = self._most()
         self.counts = count_vectors(np.array(part.capacity, dtype=np.int64), points)
         self.access = self._some_access(self.counts[0].astype(np.float64))
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
         self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
+        self.shown = 0.0  # of the objective, in the trace
         # Of C5: where the search starts; the latest one afterwards.
         self.price = 0.1 * part.benefit * points / self.model.budget
         self.tree = ProofTree()
         self.trace: list[tuple[float, float, float]] = []
         self.stages = {"reduction": time.perf_counter() - started}
         self.finished = time.perf_counter()
+
+    def _most(self) -> float:
+        """B (1 + A t) exp(-A t) at the least time t any committee can communicate in: what margins are in proportion to."""
+        model = self.model
+        needs = model.needs.min(axis=1)
+        least = min(time_with(model, i, float(need), model.budget)[0] for i, need in enumerate(needs))
+        decays = model.decay * least
+        return model.benefit * ((1.0 + decays) * math.exp(-decays) if decays < math.inf else 1.0)
 
     @property
     def tolerance(self) -> float:
@@ -116,7 +159,7 @@ class _Search:
         """Gap that the margins of the bounds alone (``global_response.margin``) can leave at the latest price."""
         model = self.model
         served, on = len(self.access), len(self.loads)
-        slack = 8.0 * SLACK * served * (model.benefit + model.spectrum_price * model.budget)
+        slack = 8.0 * SLACK * served * (self.most + model.spectrum_price * model.budget)
         late = TIMEOUT_TOLERANCE if self.part.timeout_rule == "fail" else 0.0
         return slack + 2.0 * late * (on * self.price + served * model.spectrum_price) * model.budget
 
@@ -166,7 +209,7 @@ class _Search:
             self.tree.cut(number, LOAD_CUT if split == LOADS else DELAY_CUT, committee, where, below, above)
             for child_number, child in zip((below, above), _halves(box, split, committee, where), strict=True):
                 heapq.heappush(heap, (-bound, child_number, child, access.copy(), price))
-        self._prove(max(-heap[0][0] if heap else -math.inf, self.objective))
+        self._prove(-heap[0][0] if heap else -math.inf)
         if self.bound - self.objective <= self.tolerance:
             stopped = "gap"
         self.finished = time.perf_counter()
@@ -183,10 +226,13 @@ class _Search:
         return access
 
     def _prove(self, still_open: float) -> None:
-        bound = max(still_open, self.closed, self.objective)
+        bound = max(still_open, self.closed)
         if bound < self.bound:
             self.bound = bound
-            self.trace.append((self.deadline.elapsed, self.objective, bound))
+            # Plans may use a hair more than the budget (``longer``): their decisions earn that much less.
+            hair = 2.0 * longer(self.part) * (self.price + len(self.access) * self.model.spectrum_price) * self.model.budget
+            self.shown = max(self.shown, self.objective - hair)
+            self.trace.append((self.deadline.elapsed, self.shown, attained(bound, self.objective, self.resolution)))
 
     def _examine(self, box: Floats, access: Integers, price: float) -> tuple[float, float, int, int, float]:
         spectrum, loads = np.zeros(len(self.loads)), np.zeros(len(self.loads))
@@ -209,13 +255,15 @@ class _Search:
             if self.served[i] <= 0.0 or earned_with(self.model, i, self.served[i], self.loads[i], self.spectrum[i]) <= 0.0:
                 continue
             _, phases[i] = phases_with(self.model, i, self.loads[i], self.spectrum[i])
-            counted = phases[i] if self.part.timeout_rule == "fail" else np.minimum(phases[i], self.part.timeout)
+            counted = np.minimum(phases[i], self.part.timeout)
+            if self.part.timeout_rule == "fail":
+                phases[i] = counted  # what is longer is so by rounding
             communication = counted.sum() + max(counted[1], counted[2])
             gross = self.served[i] * self.part.benefit * math.exp(-self.part.decay * communication)
             cost = self.served[i] * self.model.cpu_cost[i]
             _, checks[i] = verification(gross, self.part.decay, cost, self.model.fastest[i])
             on[i] = checks[i] < math.inf
-        return decision_of_times(self.part, self.access, on, phases, checks)
+        return _within_budget(self.part, decision_of_times(self.part, self.access, on, phases, checks))
 
 
 def _halves(box: Floats, split: int, committee: int, where: float) -> Iterator[Floats]:

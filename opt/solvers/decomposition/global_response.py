@@ -31,6 +31,8 @@ from .response import ON_BELOW, half_decay_time
 
 # Outward slack of every bound and cut, relative to the numbers it is made of (argued in ``global_bound``).
 SLACK = 1e-12
+# Of a time: what the difference to a shorter one may be off by.
+DIGITS = 1e-15
 
 
 class GlobalModel(NamedTuple):
@@ -80,7 +82,11 @@ def piece(row: Floats, capped: int, load: float, timeout: float) -> tuple[float,
 
 @compiled
 def verification(worth: float, decay: float, cost: float, fastest: float) -> tuple[float, float]:
-    """(value, v) of max over v >= fastest of worth exp(-A v) - cost / v; (0, inf) when never verifying is best."""
+    """(value, v) of max over v >= fastest of worth exp(-A v) - cost / v; (0, inf) when never verifying is best.
+
+    Only what is seen to be too dear is never verified: a value that is no number stays one. A worth so small that decay * worth
+    vanishes (below 1e-270, costs being 1e-35 at least: ``global_range``) is less than any slack.
+    """
     time = fastest
     if cost > 0.0:
         if worth <= 0.0:
@@ -92,7 +98,7 @@ def verification(worth: float, decay: float, cost: float, fastest: float) -> tup
         value = worth * math.exp(-decay * time) - cost / time
     else:
         value = worth * math.exp(-decay * time)
-    return (value, time) if value > 0.0 else (0.0, math.inf)
+    return (0.0, math.inf) if value <= 0.0 else (value, time)
 
 
 @compiled
@@ -124,6 +130,15 @@ def worth_at(
 
 
 @compiled
+def least_spectrum(time: float, delay: float, constant: float, root: float) -> float:
+    """S(time) = constant + root^2 / (time - delay), no more than it is: time - delay may be off by some ulps of the time."""
+    if root <= 0.0:
+        return constant
+    width = time - delay + DIGITS * time
+    return constant + root * root / width if width > 0.0 else constant
+
+
+@compiled
 def on_piece(
     model: GlobalModel,
     committee: int,
@@ -136,7 +151,10 @@ def on_piece(
     root: float,
     verified: bool,
 ) -> tuple[float, float, float]:
-    """(best F, t, S) over finite low <= t <= high on one piece; verified: leave out "never verified", which off covers."""
+    """(best F, t, S) over finite low <= t <= high on one piece; verified: leave out "never verified", which off covers.
+
+    F is that of ``least_spectrum``, never less than it is at these t: a value that is no number is returned as inf.
+    """
     best, best_time, best_spectrum = -math.inf, math.inf, 0.0
     worth = served * model.benefit * math.exp(-model.decay * delay)
     middle = -1.0
@@ -148,23 +166,23 @@ def on_piece(
         time = candidates[place]
         if time == math.inf or (place == 2 and not (middle >= 0.0 and low < time < high)):
             continue
-        spectrum = constant
-        if root > 0.0:
-            if time <= delay:
-                continue
-            spectrum += root * root / (time - delay)
+        spectrum = least_spectrum(time, delay, constant, root)
         value, check = worth_at(model, committee, served, price, time, spectrum)
+        if math.isnan(value):
+            return math.inf, time, spectrum
         if value > best and not (verified and check == math.inf):
             best, best_time, best_spectrum = value, time, spectrum
     return best, best_time, best_spectrum
 
 
 @compiled
-def margin(model: GlobalModel, served: float, price: float) -> float:
-    """What rounding and the timeout's tolerance may add to the worth of a committee that is on (argued in ``global_bound``)."""
+def margin(model: GlobalModel, served: float, price: float, soonest: float) -> float:
+    """What rounding and the timeout's tolerance may add to the worth of a committee that is on, and communicates for
+    ``soonest`` at least (argued in ``global_bound``)."""
     money = (price + served * model.spectrum_price) * model.budget
     late = TIMEOUT_TOLERANCE if model.rows[0, 0, REQUEST] == UP_TO_TIMEOUT else 0.0
-    return SLACK * (served * model.benefit + money) + late * money
+    decays = model.decay * soonest if soonest < math.inf else 0.0
+    return SLACK * (served * model.benefit * (1.0 + decays) * math.exp(-decays) + money) + late * money
 
 
 @compiled
@@ -186,7 +204,7 @@ def respond(
     if may_be_off:
         best = 0.0
     full = price + served * model.spectrum_price
-    extra = margin(model, served, price)
+    extra = margin(model, served, price, earliest[: model.rows_of[committee]].min())
     rows = model.rows[committee]
     if rows[0, REQUEST] == UP_TO_TIMEOUT:
         if earliest[0] > latest or earliest[0] == math.inf:
@@ -194,7 +212,7 @@ def respond(
         # Without timeouts only the first row is left, for all times: a relaxation, exact where it needs no longer phases.
         _, until, delay, constant, root = piece(rows[0], 0, load, model.timeout)
         value, time, spectrum = on_piece(model, committee, served, full, earliest[0], latest, delay, constant, root, may_be_off)
-        if value + extra <= best:
+        if value + extra <= best:  # never so when it is no number
             return best, best_time, best_spectrum
         if time <= until:
             return value + extra, time, spectrum
@@ -202,10 +220,10 @@ def respond(
         for capped in range(2):
             first, last, delay, constant, root = piece(rows[place], capped, load, model.timeout)
             low, high = max(first, earliest[place]), min(last, latest)
-            if low > high:
-                continue
+            if low > high * (1.0 + SLACK):
+                continue  # ends that should meet may miss each other by rounding
             value, time, spectrum = on_piece(model, committee, served, full, low, high, delay, constant, root, may_be_off)
-            if value + extra > best:
+            if not value + extra <= best:
                 best, best_time, best_spectrum = value + extra, time, spectrum
     return best, best_time, best_spectrum
 
@@ -219,13 +237,9 @@ def spectrum_by(model: GlobalModel, committee: int, load: float, time: float) ->
     for place in range(model.rows_of[committee]):
         for capped in range(2):
             first, last, delay, constant, root = piece(model.rows[committee, place], capped, load, model.timeout)
-            if first > last or time < first:
+            if first > last or time < first * (1.0 - SLACK):
                 continue
-            until = min(time, last)
-            if root <= 0.0:
-                least = min(least, constant)
-            elif until > delay:
-                least = min(least, constant + root * root / (until - delay))
+            least = min(least, least_spectrum(max(min(time, last), first), delay, constant, root))
     return least
 
 

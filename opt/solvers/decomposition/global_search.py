@@ -4,6 +4,10 @@ Two things keep a bound above what is earned. Loads: chords lie above convex wor
 assignment makes the chord exact there; a box whose best assignment lies outside its interior, or on its corners, has no
 such error left. Times: at the best price a committee may jump between two answers (in most cases off and on), and the price
 mixes them. Splitting its times at the one that takes the mixture's spectrum forbids the mixture.
+
+A third thing shows where spectrum is free: times are limited by what the budget allows at the *smallest* loads of the box, so
+at a price of 0 the bound does not see which APs a committee serves, and any assignment is best. Then the one that is best at
+the spectrum asked for is tried (``likely_access``), and loads are split between the smallest and those of the access.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ import numpy as np
 
 from ...arrays import Floats, Integers
 from ...compiled import compiled
-from .global_assignment import any_assignment
+from .global_assignment import any_assignment, improve_assignment
 from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW, Sides, bound_at, bound_box, tighten_times
 from .global_curve import LEFT, REQUEST, X_CONST, X_UNIT
-from .global_leaf import exchange, leaf_dual
+from .global_leaf import earned_with, exchange, leaf_dual
 from .global_response import SLACK, GlobalModel, piece, respond, time_with
 
 # How a box is to be split.
@@ -126,6 +130,35 @@ def load_split(model: GlobalModel, box: Floats, earliest: Floats, sides: Sides) 
 
 
 @compiled
+def likely_access(model: GlobalModel, box: Floats, spectrum: Floats, access: Integers) -> None:
+    """Replaces ``access`` by the best assignment if each committee has this ``spectrum`` [I] and worths are linear in loads."""
+    committees, points = model.needs.shape
+    weight, potential = np.zeros((committees, points)), np.zeros(committees)
+    for i in range(committees):
+        served, low, high = box[COUNT, i], box[LOAD_LOW, i], box[LOAD_HIGH, i]
+        if served > 0.0 and high > low * (1.0 + 1e-12):
+            lost = earned_with(model, i, served, low, spectrum[i]) - earned_with(model, i, served, high, spectrum[i])
+            for k in range(points):
+                weight[i, k] = -lost / (high - low) * model.needs[i, k]
+    improve_assignment(weight, box[COUNT], access, potential)
+
+
+@compiled
+def towards_least_loads(model: GlobalModel, box: Floats, access: Integers) -> tuple[int, float]:
+    """(committee, load) halfway between the smallest load of the box and the access's, where that is relatively widest."""
+    loads = np.zeros(box.shape[1])
+    for k in range(access.size):
+        loads[access[k]] += model.needs[access[k], k]
+    widest, chosen, where = 1e-9, -1, 0.0
+    for i in range(box.shape[1]):
+        low = box[LOAD_LOW, i]
+        width = (min(loads[i], box[LOAD_HIGH, i]) - low) / max(low, 1e-300)
+        if box[COUNT, i] > 0.0 and width > widest:
+            widest, chosen, where = width, i, low * (1.0 + 0.5 * width)
+    return chosen, where
+
+
+@compiled
 def examine(
     model: GlobalModel,
     box: Floats,
@@ -156,12 +189,27 @@ def examine(
         loads[access[k]] += model.needs[access[k], k]
     asked = np.zeros((2, committees))
     dual, _, earned = leaf_dual(model, box, loads, price, 0.1 * tolerance, spectrum, asked)
+    blind = price <= 0.0 and dual < bound - tolerance
+    if blind:
+        other, its_loads = access.copy(), np.zeros(committees)
+        likely_access(model, box, sides.spectrum[1], other)
+        for k in range(access.size):
+            its_loads[other[k]] += model.needs[other[k], k]
+        its_spectrum, its_asked = np.zeros(committees), np.zeros((2, committees))
+        its_dual, _, its_earned = leaf_dual(model, box, its_loads, price, 0.1 * tolerance, its_spectrum, its_asked)
+        if its_dual > dual:
+            dual, earned = its_dual, its_earned
+            access[:], loads[:], spectrum[:], asked[:] = other, its_loads, its_spectrum, its_asked
     if dual > enough and dual - earned > 0.1 * tolerance:
         earned = exchange(model, box[COUNT], loads, spectrum, 0.1 * tolerance)
     held = max(incumbent, earned)
     if bound <= held + tolerance:
         return bound, price, earned, NOTHING, -1, 0.0
     by_load, load = load_split(model, box, earliest, sides)
+    if by_load < 0 and blind and not bound - dual < dual - held:
+        by_load, load = towards_least_loads(model, box, access)
+        if by_load >= 0:
+            return bound, price, earned, LOADS, by_load, load
     if bound - dual < dual - held or by_load < 0:
         # Times of this access first, if they are what is left; else those of the accesses that the price mixes.
         by_time, time = -1, 0.0

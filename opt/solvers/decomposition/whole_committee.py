@@ -24,6 +24,9 @@ from ...compiled import compiled
 from .global_response import verification
 from .whole_curve import FROM, LEVEL, MEMBERS, SLOPE, TO
 
+# Differences of numbers may be off by this fraction of the numbers: times that a bound rests on are shorter by it.
+DIGITS = 1e-15
+
 
 class Manager(NamedTuple):
     """What the manager does: time t, y and z of its delegates' row, w for requests; place of the row and n_0."""
@@ -59,6 +62,13 @@ def _rise(load: float, leader: float, own: float, prepare: float, low: float, hi
 
 
 @compiled
+def reply_on(row: Floats, prepare: float) -> float:
+    """z at this y on a row, no more than it is (``DIGITS``); 0 where that cannot be told."""
+    speed = row[LEVEL] * (1.0 + DIGITS) - row[SLOPE] / prepare * (1.0 - DIGITS)
+    return 1.0 / speed if speed > 0.0 else 0.0
+
+
+@compiled
 def _least_on_row(
     load: float, leader: float, own: float, row: Floats, low: float, high: float, timeout: float
 ) -> tuple[float, float, float]:
@@ -80,9 +90,9 @@ def _least_on_row(
                 last = middle
     prepare = first
     request, _ = _split(load, leader, own, prepare, low, high)
-    x = leader / (own - request)
+    x = leader / (own - request + DIGITS * own)
     time = min(load / request, timeout) + min(x, timeout) + min(max(x, prepare), timeout) + min(prepare, timeout)
-    return time + min(1.0 / (level - slope / prepare), timeout), prepare, request
+    return time + min(reply_on(row, prepare), timeout), prepare, request
 
 
 @compiled
@@ -99,7 +109,7 @@ def _least_apart(row: Floats, x: float) -> tuple[float, float]:
         elif place >= 3:
             y = (math.sqrt(slope / (place - 2.0)) + slope) / level
         y = min(max(y, row[FROM]), row[TO])
-        time = max(x, y) + y + 1.0 / (level - slope / y)
+        time = max(x, y) + y + reply_on(row, y)
         if time < best:
             best, best_at = time, y
     return best, best_at
@@ -150,7 +160,8 @@ def least_times(
                 if least * (1.0 - 2.0 * tolerance) >= times[total]:
                     continue
             time, _, _ = manager_best(load, leader, own, rows[place], timeout, tolerance, capped)
-            times[total] = min(times[total], time)
+            # A time that is no number is not resolved: no time is shorter than 0.
+            times[total] = 0.0 if math.isnan(time) else min(times[total], time)
     return times
 
 
@@ -181,5 +192,7 @@ def worth_of(
         if times[total] < math.inf:
             gross = served * benefit * math.exp(-decay * times[total])
             value, _ = verification(gross, decay, served * cpu_cost, fastest)
-            worth[total] = max(worth[total], value - served * spectrum_price * total)
+            earned = value - served * spectrum_price * total
+            if not earned <= worth[total]:
+                worth[total] = math.inf if math.isnan(earned) else earned
     return worth

@@ -24,11 +24,13 @@ from ...arrays import Floats, Integers, floats, integers
 from ...certificate.proof import GlobalProof, LocalProof, WholeGlobalProof
 from ...compiled import compiled
 from ...decision import GlobalDecision
-from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
-from ...global_reduction import IDLING, committee_needs, link_needs, request_needs, useful_subchannels
+from ...global_equations import TIMEOUT_TOLERANCE
+from ...global_range import GlobalNumbers, global_numbers
+from ...global_reduction import cpu_within
 from ...result import Deadline, Stopped
 from ...snapshot import GlobalPart
 from ...whole_subchannels import whole_budget
+from .global_held import attained, held, out_of_range
 from .global_response import SLACK, verification
 from .part_answer import PartAnswer
 from .whole_committee import Manager, least_times, manager_with, worth_of
@@ -50,8 +52,11 @@ def solve_whole_global(
 
     With ``certify`` the answer holds the proof of its bound, which then is larger by what a checker's rounding may add.
     """
+    numbers = global_numbers(part)
+    if numbers is None:
+        return out_of_range(part, deadline, certify)
     started = time.perf_counter()
-    tables = _Tables(part)
+    tables = _Tables(part, numbers)
     stages = {"rows": time.perf_counter() - started}
     started = time.perf_counter()
     points = part.sinr_access.shape[-1]
@@ -62,19 +67,22 @@ def solve_whole_global(
         access, totals, bound, worth = found
         if certify:
             slack = tables.slack(points)
-            proof = whole_global_proof(worth, bound + CHECKED * slack if bound > 0.0 else 0.0, slack, deadline)
+            claim = bound + CHECKED * slack if bound > 0.0 else 0.0
+            proof = whole_global_proof(tables.or_idle(worth), claim, slack, deadline)
             bound = proof.bound
     else:
         relaxed = divisible(replace(part, whole_subchannels=False), relative, absolute, deadline, certify)
         access, bound, proof = relaxed.decision.access, relaxed.bound, relaxed.proof
         totals = tables.spend(access)
     stages["search"] = time.perf_counter() - started
-    decision = tables.decision(access, totals)
-    objective = float(evaluate_global(part, decision).utility)
-    if objective < 0.0:
-        decision = tables.decision(access, np.zeros(len(totals), dtype=np.int64))
-        objective = float(evaluate_global(part, decision).utility)
-    bound = max(bound, objective)
+    decision, objective = held(part, tables.decision(access, totals), access)
+    if found is not None and objective < found[2] - 1e-6 * abs(found[2]) - CHECKED * tables.slack(points):
+        # Phases that end in time by rounding alone are in the bound, but cannot be carried out: without them then.
+        exact = _Tables(part, numbers, TIMEOUT_TOLERANCE)
+        again = exact.search(deadline)
+        if again is not None:
+            decision, objective = held(part, exact.decision(*again[:2]), again[0])
+    bound = attained(bound, objective, tables.slack(points))
     stopped: Stopped = "exhausted"
     if bound - objective <= relative * max(abs(objective), 1e-9) + absolute:
         stopped = "gap"
@@ -115,61 +123,78 @@ def _members(chosen: int, points: int) -> Integers:
 class _Tables:
     """Committees' rows and worths."""
 
-    def __init__(self, part: GlobalPart) -> None:
-        self.part = part
-        self.budget = whole_budget(useful_subchannels(part))
-        self.needs = committee_needs(part)
+    def __init__(self, part: GlobalPart, numbers: GlobalNumbers, tolerance: float = TIMEOUT_TOLERANCE + 2.0 * SLACK) -> None:
+        """tolerance: of the timeout; by default rounded up, so that nothing that just ends in time is left out of a bound."""
+        self.part, self.numbers, self.tolerance = part, numbers, tolerance
+        self.budget = whole_budget(numbers.budget)
         self.capped = part.timeout_rule == "cap"
         self.group = part.multicast == "group"
         self.broadcast: list[Floats] = []
         self.reply: list[Floats] = []
         self.rows: list[Floats] = []
-        links = link_needs(part)
+        links = numbers.link
         for i, delegates in enumerate(part.layout.delegates):
             others = links[i, 1:delegates, 1:delegates]
             reply = links[i, 1:delegates, 0].copy()
             broadcast = np.maximum(others.max(axis=-1), reply) if self.group else others.sum(axis=-1)
             self.broadcast.append(broadcast)
             self.reply.append(reply)
-            self.rows.append(
-                committee_rows(self.group, broadcast, reply, self.budget, float(part.timeout), TIMEOUT_TOLERANCE, self.capped)
-            )
+            self.rows.append(committee_rows(self.group, broadcast, reply, self.budget, numbers.timeout, tolerance, self.capped))
+
+        # With all the budget, each for the AP that needs least.
+        self.least_time = math.inf
+        for i, load in enumerate(numbers.access.min(axis=1)):
+            times = least_times(float(load), *self._committee(i), self.budget, *self._timeouts())
+            self.least_time = min(self.least_time, float(times.min()))
 
     def worth(self, committee: int, members: Integers) -> Floats:
         """worth_i(members, N) for N = 0 ... budget."""
-        part, needs = self.part, self.needs
-        load = float(needs.access[committee, members].sum())
+        numbers = self.numbers
+        load = float(numbers.access[committee, members].sum())
         times = least_times(load, *self._committee(committee), self.budget, *self._timeouts())
         if not self.capped:
             # Phases that pass the timeout by the tolerance count as the timeout: a longer time may be counted shorter.
-            timeout = float(part.timeout)
-            times = np.where(times > timeout, np.maximum(timeout, times / (1.0 + TIMEOUT_TOLERANCE)), times)
+            timeout = numbers.timeout
+            times = np.where(times > timeout, np.maximum(timeout, times / (1.0 + self.tolerance)), times)
         return worth_of(
             times,
             float(len(members)),
-            float(part.benefit),
-            float(part.decay),
-            float(part.spectrum_cost * part.subchannel_hz),
-            float(part.cpu_cost * needs.cycles[committee]),
-            float(needs.fastest[committee]),
+            numbers.benefit,
+            numbers.decay,
+            numbers.spectrum_price,
+            float(numbers.cpu_cost[committee]),
+            float(numbers.fastest[committee]),
         )
 
     def _committee(self, committee: int) -> tuple[float, Floats]:
-        return float(self.needs.leader[committee]), self.rows[committee]
+        return float(self.numbers.leader[committee]), self.rows[committee]
 
     def _timeouts(self) -> tuple[float, float, bool]:
-        return float(self.part.timeout), TIMEOUT_TOLERANCE, self.capped
+        return self.numbers.timeout, self.tolerance, self.capped
 
     def slack(self, points: int) -> float:
-        """What rounding may take from the best total worth."""
-        part = self.part
-        return SLACK * points * (part.benefit + part.spectrum_cost * part.subchannel_hz * self.budget)
+        """What rounding may take from the best total worth: of B (1 + A t) exp(-A t), t the least time of any committee, as exp
+        loses A t ulps, and of the price of the budget, for each AP."""
+        numbers = self.numbers
+        decays = numbers.decay * self.least_time
+        most = numbers.benefit * ((1.0 + decays) * math.exp(-decays) if decays < math.inf else 1.0)
+        return SLACK * points * (most + numbers.spectrum_price * self.budget)
+
+    def or_idle(self, worth: Floats) -> Floats:
+        """worth [I, sets, W + 1] of committees that may also hold their subchannels for nothing, without a block: -n p_0 N.
+
+        No best decision does, but a cell of a proof may ask for N_i >= 1 of a committee that is off, or has no APs (n = 0).
+        """
+        served = np.array([chosen.bit_count() for chosen in range(worth.shape[1])], dtype=np.float64)
+        totals: Integers = np.arange(int(worth.shape[2]))
+        idle: Floats = -self.numbers.spectrum_price * served[:, None] * totals
+        return np.where(worth[:, :, :1] > -math.inf, np.maximum(worth, idle), worth)
 
     def search(self, deadline: Deadline) -> tuple[Integers, Integers, float, Floats] | None:
         """(access, total of each committee, bound) of the best decision, and worth [I, sets, W + 1] of every set and total;
         None when the deadline came first."""
         part = self.part
-        committees, points = self.needs.access.shape
+        committees, points = self.numbers.access.shape
         sets, width = 1 << points, self.budget + 1
         capacity = [int(psi) for psi in part.capacity]
         worth = np.full((committees, sets, width), -math.inf)
@@ -192,8 +217,9 @@ class _Tables:
             chosen, totals[i] = _last_step(stages[i], worth[i], left, budget, float(stages[i + 1][left, budget]))
             access[_members(chosen, points)] = i
             left, budget = left ^ chosen, budget - int(totals[i])
-        # Where nobody earns anything by more than rounding, everything off (worth 0 exactly) is best.
-        earns = bool((worth > -self.slack(points))[:, 1:, 1:].any())
+        # Where nobody earns anything by more than rounding, everything off (worth 0 exactly) is best. With ``cap`` a committee
+        # may earn without a subchannel: all its phases count the timeout. Off, N = 0 is worth exactly 0.
+        earns = bool((worth[:, 1:, 1:] > -self.slack(points)).any() or (worth[:, 1:, 0] > 0.0).any())
         return access, totals, value + self.slack(points) if earns else 0.0, worth
 
     def spend(self, access: Integers) -> Integers:
@@ -216,23 +242,22 @@ class _Tables:
 
     def decision(self, access: Integers, totals: Integers) -> GlobalDecision:
         """The link-level decision with this access and these totals per committee (a committee worth nothing is off)."""
-        part = self.part
+        part, numbers = self.part, self.numbers
         shape = part.layout.is_link.shape
         request, cpu = np.zeros(len(access)), np.zeros(part.cycles.shape)
         peer, multicast = np.zeros(shape), np.zeros(shape[:2])
-        requests = request_needs(part)
+        requests = numbers.access
         for i in range(len(totals)):
             mine = np.flatnonzero(access == i)
             if len(mine) == 0:
                 continue
-            load = float(self.needs.access[i, mine].sum())
+            load = float(numbers.access[i, mine].sum())
             best = manager_with(load, *self._committee(i), int(totals[i]), *self._timeouts())
             if not math.isfinite(best.time):
                 continue
             served = float(len(mine))
-            gross = served * part.benefit * math.exp(-part.decay * best.time)
-            cost = served * float(part.cpu_cost * self.needs.cycles[i])
-            _, check = verification(gross, float(part.decay), cost, float(self.needs.fastest[i]))
+            gross = served * numbers.benefit * math.exp(-numbers.decay * best.time)
+            _, check = verification(gross, numbers.decay, served * float(numbers.cpu_cost[i]), float(numbers.fastest[i]))
             if not math.isfinite(check):
                 continue
             share = self._request(i, load, best)
@@ -244,8 +269,8 @@ class _Tables:
                 multicast[i, 1 : len(counts) + 1] = counts
             else:
                 self._links(peer[i], i, own, counts, best)
-            quick = np.maximum(part.cycles[i] / max(check, 1e-300), IDLING * part.cpu_max_hz[i])
-            cpu[i] = np.where(part.layout.is_delegate[i], np.minimum(quick, part.cpu_max_hz[i]), 0.0)
+            quick = cpu_within(part.cycles[i], part.cpu_max_hz[i], np.array(check))
+            cpu[i] = np.where(part.layout.is_delegate[i], quick, 0.0)
         return GlobalDecision(
             access=integers(access),
             request=floats(request),
@@ -256,10 +281,10 @@ class _Tables:
 
     def _request(self, committee: int, load: float, best: Manager) -> float:
         """w, moved off the tolerance of the timeout where that is possible."""
-        timeout, own = float(self.part.timeout), float(best.own)
+        timeout, own = self.numbers.timeout, float(best.own)
         if self.capped:
             return best.request
-        low, high = load / timeout, own - float(self.needs.leader[committee]) / timeout
+        low, high = load / timeout, own - float(self.numbers.leader[committee]) / timeout
         return min(max(best.request, low), high) if low <= high else best.request
 
     def _counts(self, committee: int, best: Manager) -> Integers:
@@ -285,7 +310,7 @@ class _Tables:
     def _links(self, peer: Floats, committee: int, own: float, counts: Integers, best: Manager) -> None:
         """Writes the shares of every link: links to delegates as y asks, the rest of the whole number to the manager."""
         row = self.rows[committee][best.row]
-        needs = link_needs(self.part)[committee]
+        needs = self.numbers.link[committee]
         size = len(counts) + 1
         peer[0, 1:size] = own * needs[0, 1:size] / needs[0, 1:size].sum()
         peer[0, 1] += own - peer[0, 1:size].sum()

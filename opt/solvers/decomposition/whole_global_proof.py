@@ -16,6 +16,7 @@ from ...arrays import Floats, Integers, floats, integers
 from ...certificate.proof import LEAF, TOTAL_CUT, WholeGlobalProof
 from ...compiled import compiled
 from ...result import Deadline
+from .global_bound import LEAST_PRICE
 from .global_response import SLACK
 from .proof_tree import ProofTree, leaf_claims
 
@@ -99,14 +100,14 @@ def best_price(
         meet = (at_above - at_below + slope_below * below - slope_above * above) / (slope_below - slope_above)
         if not below < meet < above or bound <= at_below + slope_below * (meet - below) + 1e-13 * abs(bound):
             break
-        price = meet
+        price = meet if meet > LEAST_PRICE else 0.0
     return best, chosen
 
 
 def whole_global_proof(worth: Floats, claim: float, slack: float, deadline: Deadline) -> WholeGlobalProof:
     """The proof of ``claim``, or of what could be proved by the deadline.
 
-    worth [I, sets, W + 1]: what each set of APs can earn at most with each total, -inf where it does not fit (no APs: 0 at 0).
+    worth [I, sets, W + 1]: what each set of APs can earn at most with each total, idle ones too; -inf where it does not fit.
     slack: for the rounding of worths.
     """
     committees, _, width = worth.shape

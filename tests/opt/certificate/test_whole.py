@@ -15,6 +15,7 @@ from twingap.opt.certificate.whole_delegates import FROM, LEVEL, MEMBERS, SLOPE,
 from twingap.opt.certificate.whole_global_check import prove_whole_global, worth_tables
 from twingap.opt.certificate.whole_local_check import prove_whole_local
 from twingap.opt.global_equations import committee_spectrum, evaluate_global
+from twingap.opt.global_range import global_numbers
 from twingap.opt.local_equations import evaluate_local, head_spectrum
 from twingap.opt.result import Deadline
 from twingap.opt.solvers.decomposition.global_part import solve_global
@@ -188,6 +189,6 @@ def test_every_table_of_the_checker_is_what_an_exact_solve_of_its_committee_give
             part = replace(part, timeout=timeout)
             answer = solve_global(part, 1e-9, 0.0, Deadline(10.0))
             attained = float(evaluate_global(part, answer.decision).utility)
-            best = worth_tables(part)[0, -1].max()
+            best = worth_tables(part, global_numbers(part))[0, -1].max()
             assert best >= attained
             assert best == pytest.approx(attained, rel=4e-9, abs=1e-8)
