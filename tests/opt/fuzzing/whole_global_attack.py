@@ -8,6 +8,7 @@ at a sweep of prices, and the budget is shared by dynamic programming over whole
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,12 +75,20 @@ def delegates(part: GlobalPart, its: Committee, budget: int, effort: int) -> Row
     order = np.lexsort((reply, prepare, total))
     prepare, reply, total = prepare[order], reply[order], total[order]
     kept: list[int] = []
-    front: list[tuple[float, float]] = []
+    # A staircase: prepare times that rise, reply times that fall.
+    ys: list[float] = []
+    zs: list[float] = []
     for row in range(len(total)):
-        y, z = prepare[row], reply[row]
-        if not any(a <= y and b <= z for a, b in front):
-            front.append((y, z))
-            kept.append(row)
+        y, z = float(prepare[row]), float(reply[row])
+        at = bisect_right(ys, y)
+        if at and zs[at - 1] <= z:
+            continue
+        last = at
+        while last < len(ys) and zs[last] >= z:
+            last += 1
+        first = at - 1 if at and ys[at - 1] == y else at
+        ys[first:last], zs[first:last] = [y], [z]
+        kept.append(row)
     return Rows(prepare[kept], reply[kept], total[kept])
 
 
@@ -111,8 +120,13 @@ def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int
         if not capped:
             bad = (request > late) | (x > late)
             request, x = np.where(bad, np.inf, request), np.where(bad, np.inf, x)
-        for row in range(len(rows.total)):
+        alone = np.minimum(rows.prepare, timeout) + np.minimum(rows.reply, timeout)
+        least = np.minimum(np.minimum(request, timeout) + np.minimum(x, timeout), timeout * 2.0 if capped else np.inf).min(axis=1)
+        for row in np.argsort(alone + np.minimum(rows.prepare, timeout), kind="stable"):
             y, z, total = rows.prepare[row], rows.reply[row], int(rows.total[row])
+            room = max(0, budget + 1 - total - int(own[0]))
+            if not (least[:room] + alone[row] < time[total + own[:room]]).any():
+                continue
             equal_x = np.full((len(own), 1), y)
             equal_r = load / (own[:, None] - its.leader / y)
             equal_r = np.where((equal_r > 0.0) & ((equal_r <= late) | capped), equal_r, np.inf)
