@@ -14,6 +14,7 @@ import argparse
 import collections
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -24,10 +25,15 @@ import numpy as np  # noqa: E402 - the path above comes first
 from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
-from tests.opt.fuzzing.draws import REGIMES, draw  # noqa: E402
-from tests.opt.fuzzing.forging import Forger, Victim, attempt, victim  # noqa: E402
 
 import twingap  # noqa: E402
+from tests.opt.fuzzing.draws import REGIMES, draw  # noqa: E402
+from tests.opt.fuzzing.forging import Forged, Forger, Victim, attempt, claiming, lowered, victim  # noqa: E402
+
+try:
+    from twingap.opt.rigorous.check import verify_rigorously
+except ImportError:
+    verify_rigorously = None
 
 console = Console(width=120)
 PRESETS = ("tiny", "paper")
@@ -41,15 +47,26 @@ def victims(options: argparse.Namespace, regimes: list[str]) -> list[Victim]:
     return [its for its in map(victim, shown) if its is not None]
 
 
+def fools_rigorous(its: Victim, found: Forged) -> bool:
+    """Whether the rigorous checker accepts a forgery whose claims are lowered to just below what is attained."""
+    assert verify_rigorously is not None
+    assert found.certificate is not None
+    claims = claiming(its, found.certificate)
+    return all(check.holds for check in verify_rigorously(its.snapshot, claims, found.certificate))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--forgeries", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--victims", type=int, default=200, help="drawn snapshots, beside presets and families")
     parser.add_argument("--regime", default=",".join(REGIMES), help="comma-separated")
+    parser.add_argument("--rigorous", type=int, default=0, help="how many forgeries the rigorous checker is asked about")
     parser.add_argument("--save", type=Path, help="folder for snapshots and certificates of false ones")
     parser.add_argument("--show", type=int, default=20, help="how many false ones to print")
     options = parser.parse_args()
+    if options.rigorous and verify_rigorously is None:
+        parser.error("--rigorous needs the extra `rigorous` (python-flint): pip install 'twingap[rigorous]'")
     rng = np.random.default_rng(options.seed)
     forger = Forger(rng)
     pool = victims(options, options.regime.split(","))
@@ -58,14 +75,28 @@ def main() -> int:
         alike[its.certificate.local.whole, hasattr(its.certificate.global_, "counts")].append(number)
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     false: list[str] = []
+    asked = 0
     numbers = range(options.forgeries)
     for number in track(numbers, "forging", console=Console(stderr=True), disable=not sys.stderr.isatty()):
         its = pool[number % len(pool)]
         part = "local" if rng.random() < 0.5 else "global"
         same = alike[its.certificate.local.whole, hasattr(its.certificate.global_, "counts")]
         found = attempt(its, pool[same[int(rng.integers(len(same)))]], part, forger)
-        verdict = "FALSE" if found.false else "refused" if np.isnan(found.proved) else "proves less" if found.certificate is None else "refused"
+        verdict = (
+            "FALSE"
+            if found.false
+            else "refused"
+            if np.isnan(found.proved)
+            else "proves less"
+            if found.certificate is None
+            else "refused"
+        )
         counts[found.way.split("+")[0], verdict] += 1
+        if options.rigorous and number % max(1, options.forgeries // options.rigorous) == 0:
+            found, asked = lowered(its, found), asked + 1
+            fooled = found.certificate is not None and fools_rigorous(its, found)
+            counts["asked rigorously", "FALSE" if fooled else "refused"] += 1
+            found = replace(found, false=found.false or fooled, way=f"{found.way} (rigorous)" if fooled else found.way)
         if found.false:
             what = f"{its.snapshot.name} {part} {found.way}: proves {found.proved!r}, attained {its.attained(part)!r} {found.refused}"
             false.append(what)
@@ -81,7 +112,8 @@ def main() -> int:
     for way in sorted({way for way, _ in counts}):
         table.add_row(way, *(str(counts[way, verdict]) for verdict in verdicts))
     console.print(table)
-    print(f"{options.forgeries} forgeries, {len(false)} accepted that claim less than is attained")
+    rigorously = f" ({asked} asked rigorously)" if options.rigorous else ""
+    print(f"{options.forgeries} forgeries{rigorously}, {len(false)} accepted that claim less than is attained")
     return int(bool(false))
 
 

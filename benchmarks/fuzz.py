@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console  # noqa: E402 - the path above comes first
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
-from tests.opt.fuzzing.draws import REGIMES, draw  # noqa: E402
-from tests.opt.fuzzing.trial import FAULTS, Trial, run  # noqa: E402
 
 import twingap  # noqa: E402
+from tests.opt.fuzzing.draws import REGIMES, draw  # noqa: E402
+from tests.opt.fuzzing.trial import FAULTS, Trial, run  # noqa: E402
 
 console = Console(width=150)
 WIDE = 1e-4
@@ -49,14 +49,12 @@ def trials(options: argparse.Namespace, jobs: list[tuple[str, int]]) -> Iterator
 
 
 def row(name: str, found: list[Trial]) -> list[str]:
-    gaps = [each.gap for each in found if each.stopped]
     parts = [part for each in found for part in each.parts if part.earns and each.stopped]
     wide = sum(any(part.gap > WIDE for part in each.parts) for each in found)
     counts = [sum(any(kind == fault for kind, _ in each.faults) for each in found) for fault in FAULTS]
     reached = sum(part.reached for part in parts)
     share = f"{reached}/{len(parts)} ({reached / len(parts):.1%})" if parts else "-"
     worst = max((part.gap for each in found for part in each.parts if each.stopped), default=float("nan"))
-    del gaps
     return [name, str(len(found)), *map(str, counts), str(wide), f"{worst:.1e}", share]
 
 
@@ -81,7 +79,9 @@ def main() -> int:
     twingap.solve(draw("plain", 0), gap=1e-3)
     found: dict[str, list[Trial]] = {name: [] for name in names}
     bad = 0
-    progress = track(trials(options, jobs), "attacking", len(jobs), console=Console(stderr=True), disable=not sys.stderr.isatty())
+    progress = track(
+        trials(options, jobs), "attacking", len(jobs), console=Console(stderr=True), disable=not sys.stderr.isatty()
+    )
     for outcome in progress:
         found[outcome.regime].append(outcome)
         bad += bool(outcome.faults)
@@ -91,7 +91,9 @@ def main() -> int:
         if outcome.faults and options.save:
             options.save.mkdir(parents=True, exist_ok=True)
             twingap.save_snapshot(draw(outcome.regime, outcome.seed), options.save / f"{outcome.regime}-{outcome.seed}.json")
-    table = Table("regime", "draws", *FAULTS, f"gap > {WIDE:g}", "worst gap", "attack reached", title=f"seeds from {options.seed}")
+    table = Table(
+        "regime", "draws", *FAULTS, f"gap > {WIDE:g}", "worst gap", "attack reached", title=f"seeds from {options.seed}"
+    )
     for name in names:
         table.add_row(*row(name, found[name]))
     everything = [outcome for name in names for outcome in found[name]]

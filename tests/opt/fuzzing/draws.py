@@ -159,7 +159,9 @@ def draw_local(rng: np.random.Generator, its: Ranges, aps: int) -> Content:
 
 def least_subchannels(committee: Content, hertz: float, group: bool, served: list[int], time: float) -> float:
     """Spectrum with which every phase of a committee that serves these APs lasts ``time``."""
-    need = committee["block_bits"] / (hertz * efficiency(np.where(np.eye(len(committee["cycles"])), np.inf, committee["sinr_peer"])))  # type: ignore[operator,arg-type]
+    need = committee["block_bits"] / (
+        hertz * efficiency(np.where(np.eye(len(committee["cycles"])), np.inf, committee["sinr_peer"]))
+    )  # type: ignore[operator,arg-type]
     request = committee["block_bits"] / (hertz * efficiency(np.array(committee["sinr_access"])[served]))  # type: ignore[operator,index]
     return float((need.max(axis=1).sum() if group else need.sum()) + request.sum()) / time
 
@@ -234,7 +236,11 @@ def at_timeout(content: Content, rng: np.random.Generator) -> None:
     total = 0.0
     for committee in committees if rng.random() < 0.5 else committees[:1]:
         mine, left = left[: committee["capacity"]], left[committee["capacity"] :]  # type: ignore[misc,index]
-        total += least_subchannels(committee, part["subchannel_hz"], part["multicast"] == "group", mine, part["timeout"]) if mine else 0.0  # type: ignore[arg-type]
+        total += (
+            least_subchannels(committee, part["subchannel_hz"], part["multicast"] == "group", mine, part["timeout"])
+            if mine
+            else 0.0
+        )  # type: ignore[arg-type]
     factor = float(rng.choice(BESIDE)) if rng.random() < 0.6 else float(rng.uniform(0.5, 1.3))
     part["subchannels_max"] = total * factor
 
@@ -249,7 +255,9 @@ def slow_chain(content: Content, rng: np.random.Generator) -> None:
     need = multicast_need(local)
     if need > 0.0:
         local["multicast_bits"] *= shortest * local["subchannels_max"] / need  # type: ignore[operator]
-    local["multicast_batch"] = float(rng.choice([0.3, 1.0, 3.0])) * 2.0 * arrival * (local["cache_multiplier"] or 1.0) * shortest  # type: ignore[operator]
+    local["multicast_batch"] = (
+        float(rng.choice([0.3, 1.0, 3.0])) * 2.0 * arrival * (local["cache_multiplier"] or 1.0) * shortest
+    )  # type: ignore[operator]
     local["confirmation_weight"] = 0.0
 
 
@@ -279,7 +287,13 @@ def many_orders(content: Content, rng: np.random.Generator) -> None:
 PLAIN = Ranges()
 WHOLE = replace(PLAIN, whole=True, budget=(1.0, 6.0), aps=(1, 3), committees=(1, 3), delegates=(2, 4))
 DEEP = {"relief": (1.0, 1e4), "multicast": (0.01, 100.0), "load": (1e-5, 1.0), "free": 0.05}
-ORDERS = {"benefit": (1e-9, 1e9), "decay": (1e-6, 1e6), "hertz": (1e-3, 1e9), "sinr": (1e-6, 1e8), "spectrum_price": (1e-12, 1.0)}
+ORDERS = {
+    "benefit": (1e-9, 1e9),
+    "decay": (1e-6, 1e6),
+    "hertz": (1e-3, 1e9),
+    "sinr": (1e-6, 1e8),
+    "spectrum_price": (1e-12, 1.0),
+}
 DEAR_CAP = {"timeout_rule": ("cap",), "spectrum_price": (0.3, 100.0), "patience": (0.02, 1.0), "free": 0.0}
 CROWD = {"aps": (1, 3), "heads": (1, 2), "committees": (3, 6), "delegates": (2, 3)}
 

@@ -8,7 +8,7 @@ earns, the checker has been fooled. Nothing else is a fault: a forgery that is r
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,26 @@ from .attack import attack, rounding
 
 Proof = LocalProof | GlobalProof | WholeGlobalProof
 # Where arithmetic leaves its range: both ends of the numbers that a file may hold, and their neighbourhoods.
-EXTREMES = (0.0, 5e-324, 4e-323, 1e-310, 2.3e-308, 1e-300, 1e-200, 1e-100, 1e-30, 1e-16, 1.0, 1e16, 1e30, 1e100, 1e154, 1e200, 1e300, 1e308)
+EXTREMES = (
+    0.0,
+    5e-324,
+    4e-323,
+    1e-310,
+    2.3e-308,
+    1e-300,
+    1e-200,
+    1e-100,
+    1e-30,
+    1e-16,
+    1.0,
+    1e16,
+    1e30,
+    1e100,
+    1e154,
+    1e200,
+    1e300,
+    1e308,
+)
 MULTIPLIERS = ("prices", "touches", "slopes", "potentials")
 SIGNED = ("slopes", "potentials")
 PER_LEAF = (*MULTIPLIERS, "bounds")
@@ -60,7 +79,7 @@ def victim(snapshot: Snapshot, time_limit: float = 1.0) -> Victim | None:
     """Solved and attacked; None where the solver itself ends in an error, which is another program's finding."""
     try:
         result = twingap.solve(snapshot, gap=1e-6, time_limit=time_limit, certificate=True)
-    except Exception:  # noqa: BLE001 - see above
+    except Exception:
         return None
     if result.certificate is None or result.decision is None:
         return None
@@ -187,7 +206,10 @@ class Forger:
     def splice(self, proof: dict[str, object], first: int, last: int, nodes: list[int]) -> None:
         """Replaces nodes of the tree; the lists of leaves and cuts follow."""
         tree: list[int] = list(proof["tree"])  # type: ignore[call-overload]
-        for keys, count in ((PER_LEAF, lambda part: sum(n == LEAF for n in part)), (("cuts", "heads", "committees"), lambda part: sum(n != LEAF for n in part))):
+        for keys, count in (
+            (PER_LEAF, lambda part: sum(n == LEAF for n in part)),
+            (("cuts", "heads", "committees"), lambda part: sum(n != LEAF for n in part)),
+        ):
             before, gone, new = count(tree[:first]), count(tree[first:last]), count(nodes)
             for key in keys:
                 if key not in proof:
@@ -217,7 +239,9 @@ class Forger:
             ways = len(proof["counts"]) if "counts" in proof else 1  # type: ignore[arg-type]
             for key in PER_LEAF:
                 if key in proof:
-                    proof[key] = [list(proof[key][0]) if isinstance(proof[key][0], list) else proof[key][0] for _ in range(ways)]  # type: ignore[index]
+                    proof[key] = [
+                        list(proof[key][0]) if isinstance(proof[key][0], list) else proof[key][0] for _ in range(ways)
+                    ]  # type: ignore[index]
             proof["tree"] = [LEAF] * ways
             for key in ("cuts", "heads", "committees"):
                 if key in proof:
@@ -249,7 +273,10 @@ class Forger:
 
 @dataclass(frozen=True)
 class Forged:
-    """What came of a forgery: which part and way; ``proved`` (nan: refused as a file or as a tree), and whether it is false."""
+    """What came of a forgery: which part and way; ``proved`` (nan: refused as a file or as a tree), and whether it is false.
+
+    certificate: with lowered claims, where they are below what is attained; read: as forged, None where it is no file.
+    """
 
     part: str
     way: str
@@ -257,6 +284,7 @@ class Forged:
     false: bool
     certificate: Certificate | None
     refused: str = ""
+    read: Certificate | None = None
 
 
 def proved_by_checker(snapshot: Snapshot, part: str, proof: Proof) -> np.ndarray | None:
@@ -280,11 +308,13 @@ def attempt(its: Victim, other: Victim | None, part: str, forger: Forger) -> For
     try:
         read = certificate_from_json(content)
     except (InputError, IndexError, ValueError, OverflowError) as error:
-        return Forged(part, way, math.nan, isinstance(error, (IndexError, OverflowError)), None, f"{type(error).__name__}: {error}")
+        return Forged(
+            part, way, math.nan, isinstance(error, (IndexError, OverflowError)), None, f"{type(error).__name__}: {error}"
+        )
     held: Proof = read.local if part == "local" else read.global_
     proved = proved_by_checker(its.snapshot, part, held)
     if proved is None:
-        return Forged(part, way, math.nan, False, None, "no tree")
+        return Forged(part, way, math.nan, False, None, "no tree", read)
     return judged(its, part, way, read, held, proved)
 
 
@@ -297,10 +327,10 @@ def judged(its: Victim, part: str, way: str, read: Certificate, held: Proof, pro
         proved, total = np.where(np.isnan(proved), -1e308, proved), 0.0
         total = float(np.max(proved, initial=0.0))
     if total >= attained - room:
-        return Forged(part, way, total, False, None)
+        return Forged(part, way, total, False, None, "", read)
     lowered = replace(held, bounds=np.where(np.isfinite(proved), proved, -1e308), bound=total)
     certificate = with_part(read, part, lowered)
-    return Forged(part, way, total, accepts(its, certificate), certificate)
+    return Forged(part, way, total, accepts(its, certificate), certificate, "", read)
 
 
 def with_part(certificate: Certificate, part: str, proof: Proof) -> Certificate:
@@ -309,17 +339,30 @@ def with_part(certificate: Certificate, part: str, proof: Proof) -> Certificate:
     return replace(changed, bound=changed.local.bound + changed.global_.bound)
 
 
-def accepts(its: Victim, certificate: Certificate) -> bool:
-    """Whether ``verify_certificate`` accepts it for a solution that claims just the same."""
-    claims = replace(
+def lowered(its: Victim, found: Forged) -> Forged:
+    """The forgery with its claims just below what is attained, whatever the everyday checker proves of it."""
+    attained, room = its.attained(found.part), rounding(its.attained(found.part), its.scale(found.part))
+    if found.read is None or attained <= 2.0 * room:
+        return replace(found, certificate=None)
+    held: Proof = found.read.local if found.part == "local" else found.read.global_
+    claim = attained - 2.0 * room
+    return replace(
+        found,
+        certificate=with_part(found.read, found.part, replace(held, bounds=np.full(len(held.bounds), claim), bound=claim)),
+    )
+
+
+def claiming(its: Victim, certificate: Certificate) -> Solution:
+    """The solution that claims just what a certificate does."""
+    return replace(
         its.solution,
         bound=max(certificate.bound, its.solution.objective),
         local=(its.solution.local[0], certificate.local.bound),
         global_=(its.solution.global_[0], certificate.global_.bound),
     )
+
+
+def accepts(its: Victim, certificate: Certificate) -> bool:
+    """Whether ``verify_certificate`` accepts it for a solution that claims just the same."""
+    claims = claiming(its, certificate)
     return all(check.holds for check in verify_certificate(its.snapshot, claims, certificate) if "sum" not in check.name)
-
-
-def names(proof: Proof) -> list[str]:
-    """Fields of a proof, for what is printed of one."""
-    return [field.name for field in fields(proof)]

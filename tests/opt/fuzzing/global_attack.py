@@ -97,10 +97,14 @@ def front(part: GlobalPart, its: Committee, weight: np.ndarray, ways: tuple[str,
             z = y if "z" in way else np.minimum(np.sqrt(mu * its.reply.sum()), late)
             x = y if "x" in way else np.minimum(np.sqrt(mu * leader), late)
         spectrum = leader / x + np.maximum(its.broadcast / y[..., None], its.reply / z[..., None]).sum(axis=-1)
-        counted = np.minimum(x, timeout) + np.minimum(y, timeout) + np.minimum(np.maximum(x, y), timeout) + np.minimum(z, timeout)
+        counted = (
+            np.minimum(x, timeout) + np.minimum(y, timeout) + np.minimum(np.maximum(x, y), timeout) + np.minimum(z, timeout)
+        )
         best = np.argmin(spectrum + counted / mu, axis=1)
         row = np.arange(len(weight))
-        rows.append((spectrum[row, best], counted[row, best], np.stack([x, y, z], axis=-1)[row, best], np.full(len(weight), number)))
+        rows.append(
+            (spectrum[row, best], counted[row, best], np.stack([x, y, z], axis=-1)[row, best], np.full(len(weight), number))
+        )
     return Front(np.tile(weight, len(ways)), *(np.concatenate(each) for each in zip(*rows, strict=True)))
 
 
@@ -116,7 +120,9 @@ class Options:
     slot: np.ndarray
 
 
-def options(part: GlobalPart, its: Committee, points: Front, load: float, served: int, stretch: np.ndarray | float = 1.0) -> Options:
+def options(
+    part: GlobalPart, its: Committee, points: Front, load: float, served: int, stretch: np.ndarray | float = 1.0
+) -> Options:
     """All points of a front joined with a request of this load, served by its weight or left (``cap``)."""
     late, timeout = part.timeout * LATE, part.timeout
     request = np.minimum(np.sqrt(points.weight * stretch * load), late)
@@ -129,7 +135,9 @@ def options(part: GlobalPart, its: Committee, points: Front, load: float, served
         gain = part.benefit * np.exp(-part.decay * time)
         cost = part.cpu_cost * its.cycles
         verification = np.maximum(stationary(gain, part.decay, np.full(gain.shape, cost)), its.fastest)
-        earn = gain * np.exp(-part.decay * verification) - np.where(np.isfinite(verification), cost / np.maximum(verification, 1e-300), 0.0)
+        earn = gain * np.exp(-part.decay * verification) - np.where(
+            np.isfinite(verification), cost / np.maximum(verification, 1e-300), 0.0
+        )
     value = np.where(np.isfinite(verification), served * earn, 0.0)
     return Options(value, spectrum, request, verification, points, rows)
 
@@ -145,7 +153,9 @@ def accesses(part: GlobalPart, rng: np.random.Generator) -> np.ndarray:
     return every[(counts <= part.capacity).all(axis=1)]
 
 
-def knapsack(value: list[np.ndarray], spectrum: list[np.ndarray], budget: float, steps: int, rounding: float) -> list[int] | None:
+def knapsack(
+    value: list[np.ndarray], spectrum: list[np.ndarray], budget: float, steps: int, rounding: float
+) -> list[int] | None:
     """Which option each committee takes, -1 for off, by dynamic programming over ``steps`` equal parts of the budget."""
     best = np.zeros(steps + 1)
     choices = []
@@ -179,7 +189,9 @@ def knapsack(value: list[np.ndarray], spectrum: list[np.ndarray], budget: float,
     return taken[::-1]
 
 
-def recover(part: GlobalPart, need: np.ndarray, access: np.ndarray, times: dict[int, tuple[float, np.ndarray, float]]) -> GlobalDecision:
+def recover(
+    part: GlobalPart, need: np.ndarray, access: np.ndarray, times: dict[int, tuple[float, np.ndarray, float]]
+) -> GlobalDecision:
     """The links' decision of committees with these (request, phases, verification) times; the others get nothing."""
     committees, delegates = need.shape[:2]
     own = np.zeros((committees, delegates)) if part.multicast == "group" else np.zeros(need.shape)
@@ -304,7 +316,11 @@ class GlobalAttack:
         _, first = np.unique(np.round(value / (1e-12 + value.max()), 12), axis=1, return_index=True)
         value, sets = value[:, first], sets[first]
         keep = 1 + self.effort
-        rows = np.argpartition(-value, min(keep, len(sets) - 1), axis=1)[:, :keep] if len(sets) > keep else np.tile(np.arange(len(sets)), (len(value), 1))
+        rows = (
+            np.argpartition(-value, min(keep, len(sets) - 1), axis=1)[:, :keep]
+            if len(sets) > keep
+            else np.tile(np.arange(len(sets)), (len(value), 1))
+        )
         found, counts = np.unique(rows, return_counts=True)
         return first[found[np.argsort(-counts)][: 12 * self.effort + 4]]
 
@@ -331,7 +347,10 @@ class GlobalAttack:
         """Stretches the weights of the chosen points, together and each, while that earns more; scores the outcome."""
         part, budget = self.part, self.part.subchannels_max
         order = list(chosen)
-        ways = {i: (self.ways[int(tables[i].front.way[tables[i].slot[chosen[i]]])], bool(np.isinf(tables[i].request[chosen[i]]))) for i in order}
+        ways = {
+            i: (self.ways[int(tables[i].front.way[tables[i].slot[chosen[i]]])], bool(np.isinf(tables[i].request[chosen[i]])))
+            for i in order
+        }
         weights = np.array([tables[i].front.weight[tables[i].slot[chosen[i]]] for i in order])
         load = {i: float(self.committees[i].access[access == i].sum()) for i in order}
         served = {i: int((access == i).sum()) for i in order}
@@ -344,7 +363,16 @@ class GlobalAttack:
                 both = options(part, self.committees[i], points, load[i], served[i])
                 rows = len(weights)
                 keep = slice(rows, 2 * rows) if ways[i][1] else slice(0, rows)
-                found.append(Options(both.value[keep], both.spectrum[keep], both.request[keep], both.verification[keep], points, both.slot[keep]))
+                found.append(
+                    Options(
+                        both.value[keep],
+                        both.spectrum[keep],
+                        both.request[keep],
+                        both.verification[keep],
+                        points,
+                        both.slot[keep],
+                    )
+                )
             net = sum(each.value - served[i] * self.price * each.spectrum for each, i in zip(found, order, strict=True))
             return net, sum(each.spectrum for each in found), found
 
@@ -378,7 +406,7 @@ class GlobalAttack:
             top = int(np.argmax(net))
             if net[top] > best_net:
                 best_net, best_weights = float(net[top]), pool[top]
-            if not np.isfinite(best_net) or len(order) == 1 and round_:
+            if not np.isfinite(best_net) or (len(order) == 1 and round_):
                 break
             moved = best_weights * np.exp(rng.normal(0.0, 0.3 / 2.0**round_, (8 * self.effort, len(order))))
             pool = np.concatenate([fitted(moved), moved])

@@ -22,7 +22,9 @@ def stationary(gain: np.ndarray, decay: float, cost: np.ndarray) -> np.ndarray:
         q = np.where(gain > 0.0, 0.5 * np.sqrt(decay * cost / gain), np.inf)
         some = np.minimum(q, LARGEST)
         root = np.sqrt(np.maximum(0.0, 2.0 - some * (2.0 * np.e)))
-        x = np.where(some < 0.2, some * (1.0 + some * (1.0 + 1.5 * some)), 1.0 - root * (1.0 - root * (1.0 / 3.0 - root * (11.0 / 72.0))))
+        x = np.where(
+            some < 0.2, some * (1.0 + some * (1.0 + 1.5 * some)), 1.0 - root * (1.0 - root * (1.0 / 3.0 - root * (11.0 / 72.0)))
+        )
         for _ in range(3):
             bend = some * np.exp(x)
             f, slope = x - bend, 1.0 - bend

@@ -121,7 +121,9 @@ def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int
             bad = (request > late) | (x > late)
             request, x = np.where(bad, np.inf, request), np.where(bad, np.inf, x)
         alone = np.minimum(rows.prepare, timeout) + np.minimum(rows.reply, timeout)
-        least = np.minimum(np.minimum(request, timeout) + np.minimum(x, timeout), timeout * 2.0 if capped else np.inf).min(axis=1)
+        least = np.minimum(np.minimum(request, timeout) + np.minimum(x, timeout), timeout * 2.0 if capped else np.inf).min(
+            axis=1
+        )
         for row in np.argsort(alone + np.minimum(rows.prepare, timeout), kind="stable"):
             y, z, total = rows.prepare[row], rows.reply[row], int(rows.total[row])
             room = max(0, budget + 1 - total - int(own[0]))
@@ -164,7 +166,9 @@ class WholeGlobalAttack:
     def __init__(self, part: GlobalPart, effort: int) -> None:
         self.part, self.effort = part, effort
         committees, self.need = needs_of(part)
-        self.committees = [each if part.multicast == "group" else self.by_delegate(i, each) for i, each in enumerate(committees)]
+        self.committees = [
+            each if part.multicast == "group" else self.by_delegate(i, each) for i, each in enumerate(committees)
+        ]
         self.price = part.spectrum_cost * part.subchannel_hz
         self.budget = int(np.floor(part.subchannels_max * (1.0 + 1e-12)))
         self.rows = [delegates(part, its, self.budget, effort) for its in self.committees]
@@ -276,7 +280,9 @@ def rounded(part: GlobalPart, decision: GlobalDecision, totals: dict[int, int]) 
             shares[i, 0] = with_sum(shares[i, 0], target) if own > 0.0 else shares[i, 0] * 0.0
             if own <= 0.0 and target > 0.0:
                 shares[i, 0, 1] = target
-    return GlobalDecision(decision.access, decision.request, decision.cpu_hz, shares if group else None, None if group else shares)
+    return GlobalDecision(
+        decision.access, decision.request, decision.cpu_hz, shares if group else None, None if group else shares
+    )
 
 
 def rest(taken: float, number: float) -> float:

@@ -36,7 +36,9 @@ def proposals(its: Heads, budget: int, effort: int) -> set[tuple[int, ...]]:
     numbers = np.arange(width)
     times = its.seconds.max() if talks.any() else 0.0
     fades = np.exp(-np.geomspace(1e-3, 12.0, 3 + 3 * effort))
-    prices = np.geomspace(1e-5, 10.0, 5 + 4 * effort) * its.part.benefit * heads / max(times, 1e-300) if talks.any() else np.zeros(1)
+    prices = (
+        np.geomspace(1e-5, 10.0, 5 + 4 * effort) * its.part.benefit * heads / max(times, 1e-300) if talks.any() else np.zeros(1)
+    )
     fade = np.concatenate([[1.0], fades])
     # [fade, head, number, fraction]
     uplink = numbers[:, None] * (1.0 - FRACTIONS)
@@ -151,7 +153,7 @@ def decision_of(its: Heads, numbers: np.ndarray, multicast: np.ndarray, tau: flo
     with np.errstate(all="ignore"):
         gain = fade * its.worth * np.exp(-part.decay * its.upload / uplink)
         training = training_for(its, gain)
-    on = (value_of(its, np.array(fade), uplink) > 0.0)
+    on = value_of(its, np.array(fade), uplink) > 0.0
     cpu = np.where(on, cpu_of(its, training), 0.0)
     if part.multicast == "group":
         return LocalDecision(uplink, cpu, multicast=multicast)
@@ -201,7 +203,11 @@ def attack_whole_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDe
             finer = np.geomspace(near[max(place - 1, 0)], near[min(place + 1, len(near) - 1)], 9)
             finer = np.append(finer[finer >= near[0]], near[place])
             more, with_ = split(its, array, finer, 1 + round_)
-            taus, value, multicast = np.concatenate([taus, finer]), np.concatenate([value, more]), np.concatenate([multicast, with_])
+            taus, value, multicast = (
+                np.concatenate([taus, finer]),
+                np.concatenate([value, more]),
+                np.concatenate([multicast, with_]),
+            )
         seen[numbers] = max(seen.get(numbers, -np.inf), float(value.max()) if talks.any() else -np.inf)
         for row in np.argsort(-value)[: 4 if closer else 1]:
             decision = decision_of(its, array, multicast[row], float(taus[row]))
