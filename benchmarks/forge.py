@@ -1,11 +1,11 @@
 """Forges certificates of drawn snapshots and of presets by the hundred thousand, and asks the checkers about them.
 
-    python benchmarks/forge.py --forgeries 200000 [--seed 0] [--victims 200] [--regime plain,orders] [--rigorous 500] [--save DIR]
+    python benchmarks/forge.py --forgeries 200000 [--seed 0] [--victims 200] [--regime plain,orders] [--rigorous 500]
 
-Each forgery changes multipliers, cuts or the tree of an own certificate (``tests/opt/fuzzing/forging.py``) and then claims just what
-the everyday checker proves. It is false when it is accepted though a known decision earns more. With --rigorous N the rigorous
-checker (if installed) is asked about N forgeries, too: it must refuse those that claim less than is attained. Ends with 1 when
-anything false is accepted, else with 0.
+Each forgery changes multipliers, cuts or the tree of an own certificate (``tests/opt/fuzzing/forging.py``) and then claims just
+what the everyday checker proves. It is false when it is accepted though a known decision earns more. With --rigorous N the
+rigorous checker is asked about N forgeries that claim a hair less than is attained: it must refuse them all. --save DIR keeps
+what is false. Ends with 1 when anything false is accepted, else with 0.
 """
 
 from __future__ import annotations
@@ -76,8 +76,7 @@ def main() -> int:
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     false: list[str] = []
     asked = 0
-    numbers = range(options.forgeries)
-    for number in track(numbers, "forging", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+    for number in track(range(options.forgeries), "forging", console=Console(stderr=True), disable=not sys.stderr.isatty()):
         its = pool[number % len(pool)]
         part = "local" if rng.random() < 0.5 else "global"
         same = alike[its.certificate.local.whole, hasattr(its.certificate.global_, "counts")]
@@ -98,7 +97,8 @@ def main() -> int:
             counts["asked rigorously", "FALSE" if fooled else "refused"] += 1
             found = replace(found, false=found.false or fooled, way=f"{found.way} (rigorous)" if fooled else found.way)
         if found.false:
-            what = f"{its.snapshot.name} {part} {found.way}: proves {found.proved!r}, attained {its.attained(part)!r} {found.refused}"
+            numbers = f"proves {found.proved!r}, attained {its.attained(part)!r}"
+            what = f"{its.snapshot.name} {part} {found.way}: {numbers} {found.refused}"
             false.append(what)
             if len(false) <= options.show:
                 print(what, flush=True)

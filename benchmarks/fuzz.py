@@ -3,7 +3,7 @@
     python benchmarks/fuzz.py --draws 10000 [--seed 0] [--regime plain,whole] [--processes 2] [--time-limit 3] [--save DIR]
 
 Each draw is solved with a certificate, the certificate re-proved from its file, and both parts attacked at link level
-(``tests/opt/fuzzing``). The table counts draws, false bounds, own certificates that are refused, infeasible decisions, errors, gaps
+(``tests/opt/fuzzing``). The table counts draws, false bounds, own certificates refused, infeasible decisions, errors, gaps
 above 1e-4, and in how many of the parts that earn the attack met the objective to 1e-3. Draws with a fault are listed (and with
 --save their snapshots written). Ends with 1 when anything is false, refused, infeasible or an error; else with 0.
 """

@@ -11,7 +11,7 @@ from .fuzzing.trial import run
 DRAWS = 500
 CHUNKS = 20
 NAMES = tuple(REGIMES)
-# In one chunk there are two draws or so that the attack cannot do; together it must reach the objective of 95 % (benchmarks/fuzz.py).
+# One chunk may hold two draws or so that the attack cannot do; over all draws it reaches 95 % (benchmarks/fuzz.py).
 REACHED = 0.85
 
 

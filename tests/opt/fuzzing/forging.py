@@ -1,7 +1,7 @@
 """Certificates forged to claim less than is attained: whether any checker accepts one.
 
-A forger changes what a certificate may hold freely (multipliers, cuts, the tree itself) and then claims, leaf by leaf and in all,
-exactly what the checker proves: so nothing is left to refuse but the proof. When what is proved lies below what a known decision
+A forger changes what a certificate may hold freely (multipliers, cuts, the tree itself) and then claims, leaf by leaf and in
+all, exactly what the checker proves: nothing is left to refuse but the proof. When what is proved lies below what a decision
 earns, the checker has been fooled. Nothing else is a fault: a forgery that is refused, or that proves less, is as it should be.
 """
 

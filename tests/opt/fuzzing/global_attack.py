@@ -25,7 +25,7 @@ MOST = 8000
 
 @dataclass(frozen=True)
 class Committee:
-    """leader e_0; broadcast e_a and reply g_a [M]; access [K]: needs in subchannel seconds; cycles E; fastest verification [s]."""
+    """leader e_0; broadcast e_a, reply g_a [M]; access [K]: needs in subchannel seconds; cycles E; fastest verification [s]."""
 
     leader: float
     broadcast: np.ndarray
@@ -253,7 +253,7 @@ class GlobalAttack:
         return recover(self.part, self.need, access[: self.part.sinr_access.shape[1]], {})
 
     def sweep(self, i: int) -> np.ndarray:
-        """Weights that reach from the budget to the timeout, or to where nothing is earned any more, and beyond all timeouts."""
+        """Weights that reach from the budget to the timeout, or to where nothing is earned, and beyond all timeouts."""
         its, part = self.committees[i], self.part
         needs = np.concatenate([its.broadcast + its.reply, its.access, [its.leader]])
         needs = needs[needs > 0.0]
@@ -326,7 +326,7 @@ class GlobalAttack:
 
     def share(self, access: np.ndarray) -> None:
         """Shares the budget among the committees of one assignment and scores what comes out."""
-        part, budget = self.part, self.part.subchannels_max
+        budget = self.part.subchannels_max
         serving = [i for i in range(len(self.committees)) if (access == i).any()]
         tables = {i: self.table(i, int(sum(1 << int(k) for k in np.flatnonzero(access == i)))) for i in serving}
         served = {i: int((access == i).sum()) for i in serving}

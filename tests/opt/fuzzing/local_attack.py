@@ -207,7 +207,7 @@ def grid(its: Heads, size: int) -> Points:
 
 
 def chains(its: Heads, fade: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(rows of points [R], heads that are on [R, J]): at every point the first heads in the order in which a price drops them."""
+    """(rows of points [R], heads that are on [R, J]): everywhere the first heads in the order in which prices drop them."""
     gain = fade[:, None] * its.worth
     with np.errstate(all="ignore"):
         most = np.nanmax(np.where(np.isfinite(its.worth), 4.0 * LARGEST**2 * its.worth / (its.part.decay * its.upload), 0.0))

@@ -100,7 +100,7 @@ class Table:
     phases: np.ndarray
 
 
-def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int, effort: int) -> Table:
+def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int) -> Table:
     """Least times over all rows and splits of the manager's number."""
     late, timeout = part.timeout * LATE, part.timeout
     capped = part.timeout_rule == "cap"
@@ -187,7 +187,7 @@ class WholeGlobalAttack:
         if (i, chosen) not in self.tables:
             part, its = self.part, self.committees[i]
             mine = [k for k in range(len(its.access)) if chosen >> k & 1]
-            found = table(part, its, self.rows[i], float(its.access[mine].sum()), self.budget, self.effort)
+            found = table(part, its, self.rows[i], float(its.access[mine].sum()), self.budget)
             with np.errstate(all="ignore"):
                 gain = part.benefit * np.exp(-part.decay * found.time)
                 cost = np.full(gain.shape, part.cpu_cost * its.cycles)
@@ -215,10 +215,7 @@ class WholeGlobalAttack:
                     each[:, column] = np.maximum(0.0, net.max(axis=1))
             value += each[:, inverse.reshape(-1)]
         exact = 200 if self.effort == 1 else 2000
-        if len(every) <= exact:
-            rows = np.arange(len(every))
-        else:
-            rows = np.unique(np.argsort(-value, axis=1)[:, : 4 * self.effort])
+        rows = np.arange(len(every)) if len(every) <= exact else np.unique(np.argsort(-value, axis=1)[:, : 4 * self.effort])
         for row in rows[np.argsort(-value[:, rows].max(axis=0), kind="stable")]:
             # Nothing can beat the best when all prices say so.
             if (value[:, row] + prices * self.budget).min() > self.best:
