@@ -78,11 +78,18 @@ def respond(its: Heads, gain: np.ndarray, price: np.ndarray) -> tuple[np.ndarray
     for_spectrum = np.sqrt(price * its.upload)
     fastest = its.work / its.cpu_max
     with np.errstate(all="ignore"):
-        total = stationary(gain, decay, (for_cpu + for_spectrum) ** 2)
+        if its.part.cpu_cost > 0.0:
+            total = stationary(gain, decay, (for_cpu + for_spectrum) ** 2)
+        else:
+            total = np.zeros(np.broadcast_shapes(gain.shape, for_spectrum.shape))
         training = np.where(for_cpu > 0.0, total * for_cpu / (for_cpu + for_spectrum), 0.0)
-        bound = training < fastest
-        alone = stationary(gain * np.exp(-decay * fastest), decay, price * its.upload)
-        upload = np.where(bound, alone, total - training)
+        bound = (training < fastest) | (total <= 0.0)
+        upload = total - training
+        capped, cost = (
+            np.broadcast_to(gain * np.exp(-decay * fastest), upload.shape),
+            np.broadcast_to(price * its.upload, upload.shape),
+        )
+        upload[bound] = stationary(capped[bound], decay, cost[bound])
         training = np.where(bound, fastest, training)
         on = np.isfinite(upload) & np.isfinite(training) & (upload > 0.0)
         return np.where(on, upload, np.inf), np.where(on, training, np.inf), np.where(on, its.upload / upload, 0.0)
@@ -431,7 +438,7 @@ def attack_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDecision
                 before, after = max(place - 1, same[0]), min(place + 1, same[-1])
                 for ends_, to in ((low, before), (middle, place), (high, after)):
                     ends_.spread[peak], ends_.spare[peak] = finer.spread[to], finer.spare[to]
-    steep = one_steep(its, middle, np.arange(len(rows)), sets, 40)
+    steep = one_steep(its, middle, np.arange(len(rows)), sets, 26)
     consider(middle, *steep[:4])
     for where, place, heads_on in steepest if its.need > 0.0 else []:
         near = [
@@ -443,7 +450,7 @@ def attack_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDecision
         for round_ in range(1 + effort):
             finer, _ = between(its, *near, 4)
             at = np.repeat(np.arange(len(finer.spare)), len(choices))
-            found = one_steep(its, finer, at, np.tile(choices, (len(finer.spare), 1)), 20 + 20 * round_)
+            found = one_steep(its, finer, at, np.tile(choices, (len(finer.spare), 1)), 16 + 12 * round_)
             if not len(found[0]):
                 break
             net = consider(finer, *found)
