@@ -202,7 +202,7 @@ def grid(its: Heads, size: int) -> Points:
     spare = budget * np.geomspace(1e-15, 0.5, size)
     usual = np.clip(total * np.geomspace(1e-2, 1e2, size // 2), budget * 1e-15, budget * 0.9)
     shortest = its.need / budget
-    long = 2.0 * shortest * np.geomspace(1.0, 1e6, size)
+    long = np.concatenate([np.geomspace(1.9, 40.0, 2 * size), np.geomspace(50.0, 1e6, size // 2)]) * shortest
     edges = [np.exp(np.arange(1, 40) / 2.84) / (2.0 * part.arrival_rate)] if part.floor_adaptation else []
     if part.cache_multiplier > 0.0:
         edges.append(np.array([part.multicast_batch / (2.0 * part.arrival_rate) / part.cache_multiplier]))
