@@ -3,7 +3,7 @@
     python benchmarks/fuzz.py --draws 10000 [--seed 0] [--regime plain,whole] [--processes 2] [--time-limit 3] [--save DIR]
 
 Each draw is solved with a certificate, the certificate re-proved from its file, and both parts attacked at link level
-(``tests/opt/fuzzing``). The table counts draws, false bounds, own certificates that are refused, infeasible decisions, errors, gaps
+(``tests/opt/fuzzing``). The table counts draws, false bounds, own certificates refused, infeasible decisions, errors, gaps
 above 1e-4, and in how many of the parts that earn the attack met the objective to 1e-3. Draws with a fault are listed (and with
 --save their snapshots written). Ends with 1 when anything is false, refused, infeasible or an error; else with 0.
 """
@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rich.console import Console  # noqa: E402 - the path above comes first
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
-from tests.opt.fuzzing.draws import REGIMES, draw  # noqa: E402
-from tests.opt.fuzzing.trial import FAULTS, Trial, run  # noqa: E402
 
 import twingap  # noqa: E402
+from tests.opt.fuzzing.draws import REGIMES, draw  # noqa: E402
+from tests.opt.fuzzing.trial import FAULTS, Trial, run  # noqa: E402
 
 console = Console(width=150)
 WIDE = 1e-4
@@ -49,14 +49,12 @@ def trials(options: argparse.Namespace, jobs: list[tuple[str, int]]) -> Iterator
 
 
 def row(name: str, found: list[Trial]) -> list[str]:
-    gaps = [each.gap for each in found if each.stopped]
     parts = [part for each in found for part in each.parts if part.earns and each.stopped]
     wide = sum(any(part.gap > WIDE for part in each.parts) for each in found)
     counts = [sum(any(kind == fault for kind, _ in each.faults) for each in found) for fault in FAULTS]
     reached = sum(part.reached for part in parts)
     share = f"{reached}/{len(parts)} ({reached / len(parts):.1%})" if parts else "-"
     worst = max((part.gap for each in found for part in each.parts if each.stopped), default=float("nan"))
-    del gaps
     return [name, str(len(found)), *map(str, counts), str(wide), f"{worst:.1e}", share]
 
 

@@ -16,7 +16,7 @@ from .whole_local_attack import attack_whole_local
 
 @dataclass(frozen=True)
 class Met:
-    """The best decision that was met, and what it earns in each part by ``twingap.evaluate``; it breaks no constraint at all."""
+    """The best decision that was met, what it earns in each part by ``twingap.evaluate``; it breaks no constraint at all."""
 
     decision: Decision
     local: float

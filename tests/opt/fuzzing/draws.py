@@ -112,7 +112,7 @@ def draw_local(rng: np.random.Generator, its: Ranges, aps: int) -> Content:
 
     decay, benefit, hertz, budget = (number(rng, ends) for ends in (its.decay, its.benefit, its.hertz, its.budget))
     if its.whole:
-        budget = float(max(1, round(budget * heads)))
+        budget = float(min(max(1, round(budget * heads)), 24 if rng.random() < 0.9 else 60))
     sinr = vector(its.sinr)
     cpu_max = vector((1e8, 1e10))
     accuracy = np.where(rng.random(heads) < 0.08, 1.0, rng.uniform(0.1, 0.9, heads))
@@ -176,7 +176,7 @@ def draw_global(rng: np.random.Generator, its: Ranges, aps: int) -> Content:
 
     decay, benefit, hertz, budget = (number(rng, ends) for ends in (its.decay, its.benefit, its.hertz, its.budget))
     if its.whole:
-        budget = float(max(2, round(min(budget, 10.0) * 3 * count)))
+        budget = float(min(max(2, round(budget * 2 * count)), 30 if rng.random() < 0.9 else 60))
     timeout = number(rng, its.patience) / decay
     group = bool(rng.random() < 0.5)
     committees: list[Content] = []

@@ -25,7 +25,7 @@ MOST = 8000
 
 @dataclass(frozen=True)
 class Committee:
-    """leader e_0; broadcast e_a and reply g_a [M]; access [K]: needs in subchannel seconds; cycles E; fastest verification [s]."""
+    """leader e_0; broadcast e_a, reply g_a [M]; access [K]: needs in subchannel seconds; cycles E; fastest verification [s]."""
 
     leader: float
     broadcast: np.ndarray
@@ -71,7 +71,7 @@ def delegates_need(its: Committee, ratio: np.ndarray) -> np.ndarray:
 
 
 def front(part: GlobalPart, its: Committee, weight: np.ndarray, ways: tuple[str, ...]) -> Front:
-    """Points at all these weights and ways of leaving phases; ways: ``all``, ``no x`` (pre-prepare left), ``no y``, ``no xy``."""
+    """Points at all these weights and ways of leaving phases; ways: ``all``, ``no x`` (pre-prepare left), and so on."""
     with np.errstate(all="ignore"):
         kinks = its.reply[its.broadcast > 0.0] / its.broadcast[its.broadcast > 0.0]
     ratio = np.unique(np.concatenate([kinks[(kinks > 0.0) & (kinks <= 1.0)], np.geomspace(0.03, 1.0, 24)]))
@@ -93,10 +93,9 @@ def front(part: GlobalPart, its: Committee, weight: np.ndarray, ways: tuple[str,
             y = np.minimum(np.sqrt(mu * together / (1.0 + ratio)), late)
             x, z = np.full(y.shape, np.inf), y * ratio
         else:
-            reply = np.minimum(np.sqrt(mu * its.reply.sum()), late)
-            z = np.concatenate([reply, np.full(reply.shape, np.inf)], axis=1)
-            x = np.minimum(np.sqrt(mu * leader), late) + 0.0 * z if way == "no y" else np.full(z.shape, np.inf)
-            y = np.full(z.shape, np.inf)
+            y = np.full(mu.shape, np.inf)
+            z = y if "z" in way else np.minimum(np.sqrt(mu * its.reply.sum()), late)
+            x = y if "x" in way else np.minimum(np.sqrt(mu * leader), late)
         spectrum = leader / x + np.maximum(its.broadcast / y[..., None], its.reply / z[..., None]).sum(axis=-1)
         counted = (
             np.minimum(x, timeout) + np.minimum(y, timeout) + np.minimum(np.maximum(x, y), timeout) + np.minimum(z, timeout)
@@ -243,7 +242,7 @@ class GlobalAttack:
         self.effort = effort
         self.committees, self.need = needs_of(part)
         self.price = part.spectrum_cost * part.subchannel_hz
-        self.ways = ("all", "no x", "no y", "no xy") if part.timeout_rule == "cap" else ("all",)
+        self.ways = ("all", "no x", "no y", "no xy", "no yz", "no xyz") if part.timeout_rule == "cap" else ("all",)
         self.fronts: list[Front] = []
         self.options: dict[tuple[int, int], Options] = {}
         self.best, self.held = 0.0, self.nothing()
@@ -254,15 +253,17 @@ class GlobalAttack:
         return recover(self.part, self.need, access[: self.part.sinr_access.shape[1]], {})
 
     def sweep(self, i: int) -> np.ndarray:
-        """Weights that reach from the budget to the timeout, or to where nothing is earned any more, and beyond all timeouts."""
+        """Weights that reach from the budget to the timeout, or to where nothing is earned, and beyond all timeouts."""
         its, part = self.committees[i], self.part
         needs = np.concatenate([its.broadcast + its.reply, its.access, [its.leader]])
         needs = needs[needs > 0.0]
         longest = min(part.timeout * 1.01, 60.0 / part.decay)
-        shortest = min(needs.min(), 1e300) / part.subchannels_max
-        low, high = min(shortest, longest * 1e-4) ** 2 / needs.max(), longest**2 / needs.min()
-        low = max(low, high * 1e-40)
-        return np.concatenate([np.geomspace(low, high, 120 * self.effort), [high * 1e30]])
+        # From where everybody together takes more than the budget, for any load, to where all that is large is at its longest.
+        low = (np.sqrt(needs).min() / (3.0 * part.subchannels_max)) ** 2
+        low = max(low, (np.sqrt(its.broadcast + its.reply).sum() / (30.0 * part.subchannels_max)) ** 2)
+        high = max(longest**2 / max(needs.min(), 1e-4 * needs.max()), 10.0 * low)
+        last = max(longest**2 / needs.min(), high) * 10.0
+        return np.concatenate([np.geomspace(low, high, 110 * self.effort), np.geomspace(high, last, 12)[1:], [last * 1e30]])
 
     def table(self, i: int, chosen: int) -> Options:
         """Options of committee i for a set of APs written as bits."""
@@ -291,9 +292,12 @@ class GlobalAttack:
         prices = np.concatenate([[0.0], top * np.geomspace(1e-5, 30.0, 10 + 8 * self.effort)])
         committees = sets.shape[1]
         value = np.zeros((len(prices), len(sets)))
+        # What no price supports: one committee alone, or two with half each.
+        alone = np.zeros((2, committees, len(sets)))
         for i in range(committees):
             used, inverse = np.unique(sets[:, i], return_inverse=True)
             each = np.zeros((len(prices), len(used)))
+            parts = np.zeros((2, len(used)))
             for column, chosen in enumerate(used):
                 if chosen:
                     its = self.table(i, int(chosen))
@@ -302,19 +306,27 @@ class GlobalAttack:
                         cost = bin(int(chosen)).count("1") * self.price
                         net = its.value[fits] - np.multiply.outer(cost + prices, its.spectrum[fits])
                         each[:, column] = np.maximum(0.0, net.max(axis=1))
+                        half = its.spectrum[fits] <= 0.5 * part.subchannels_max
+                        parts[:, column] = net[0].max(), net[0][half].max(initial=0.0)
             value += each[:, inverse.reshape(-1)]
+            alone[:, i] = parts[:, inverse.reshape(-1)]
+        two = np.sort(alone[1], axis=0)[-2:].sum(axis=0)
+        value = np.concatenate([value, alone[0].max(axis=0)[None], two[None]])
+        # Assignments that differ in who idles only are one.
+        _, first = np.unique(np.round(value / (1e-12 + value.max()), 12), axis=1, return_index=True)
+        value, sets = value[:, first], sets[first]
         keep = 1 + self.effort
         rows = (
             np.argpartition(-value, min(keep, len(sets) - 1), axis=1)[:, :keep]
             if len(sets) > keep
-            else np.tile(np.arange(len(sets)), (len(prices), 1))
+            else np.tile(np.arange(len(sets)), (len(value), 1))
         )
         found, counts = np.unique(rows, return_counts=True)
-        return found[np.argsort(-counts)][: 10 * self.effort + 4]
+        return first[found[np.argsort(-counts)][: 12 * self.effort + 4]]
 
     def share(self, access: np.ndarray) -> None:
         """Shares the budget among the committees of one assignment and scores what comes out."""
-        part, budget = self.part, self.part.subchannels_max
+        budget = self.part.subchannels_max
         serving = [i for i in range(len(self.committees)) if (access == i).any()]
         tables = {i: self.table(i, int(sum(1 << int(k) for k in np.flatnonzero(access == i)))) for i in serving}
         served = {i: int((access == i).sum()) for i in serving}
@@ -327,7 +339,8 @@ class GlobalAttack:
                 continue
             seen.add(tuple(taken))
             chosen = {i: row for i, row in zip(serving, taken, strict=True) if row >= 0}
-            if chosen:
+            hopes = sum(net[serving.index(i)][row] for i, row in chosen.items())
+            if chosen and hopes > 0.9 * self.best:
                 self.polish(access, tables, chosen)
 
     def polish(self, access: np.ndarray, tables: dict[int, Options], chosen: dict[int, int]) -> None:
@@ -365,12 +378,20 @@ class GlobalAttack:
 
         def fitted(weights: np.ndarray) -> np.ndarray:
             """Weights stretched alike until they fit the budget, the less the better."""
-            low, high = np.full(len(weights), 1e-3), np.full(len(weights), 1e3)
-            for _ in range(22):
-                middle = np.sqrt(low * high)
-                _, used, _ = outcome(weights * middle[:, None])
-                fits = used <= budget
-                low, high = np.where(fits, low, middle), np.where(fits, middle, high)
+            stretch = np.ones(len(weights))
+            for _ in range(5):
+                # Unless phases are at their timeout, spectrum falls with the square root of the weights.
+                _, used, _ = outcome(weights * stretch[:, None])
+                stretch *= np.clip(used / budget, 0.1, 10.0) ** 2
+            low, high = 0.5 * stretch, stretch * (1.0 + 1e-13)
+            _, used, _ = outcome(weights * high[:, None])
+            if (used > budget).any() or (used < 0.999 * budget).any():
+                high = np.where(used > budget, 1e4 * high, high)
+                for _ in range(18):
+                    middle = np.sqrt(low * high)
+                    _, used, _ = outcome(weights * middle[:, None])
+                    fits = used <= budget
+                    low, high = np.where(fits, low, middle), np.where(fits, middle, high)
             return weights * high[:, None]
 
         start = weights[None]
@@ -385,7 +406,7 @@ class GlobalAttack:
             top = int(np.argmax(net))
             if net[top] > best_net:
                 best_net, best_weights = float(net[top]), pool[top]
-            if not np.isfinite(best_net) or len(order) == 1 and round_:
+            if not np.isfinite(best_net) or (len(order) == 1 and round_):
                 break
             moved = best_weights * np.exp(rng.normal(0.0, 0.3 / 2.0**round_, (8 * self.effort, len(order))))
             pool = np.concatenate([fitted(moved), moved])

@@ -78,11 +78,18 @@ def respond(its: Heads, gain: np.ndarray, price: np.ndarray) -> tuple[np.ndarray
     for_spectrum = np.sqrt(price * its.upload)
     fastest = its.work / its.cpu_max
     with np.errstate(all="ignore"):
-        total = stationary(gain, decay, (for_cpu + for_spectrum) ** 2)
+        if its.part.cpu_cost > 0.0:
+            total = stationary(gain, decay, (for_cpu + for_spectrum) ** 2)
+        else:
+            total = np.zeros(np.broadcast_shapes(gain.shape, for_spectrum.shape))
         training = np.where(for_cpu > 0.0, total * for_cpu / (for_cpu + for_spectrum), 0.0)
-        bound = training < fastest
-        alone = stationary(gain * np.exp(-decay * fastest), decay, price * its.upload)
-        upload = np.where(bound, alone, total - training)
+        bound = (training < fastest) | (total <= 0.0)
+        upload = total - training
+        capped, cost = (
+            np.broadcast_to(gain * np.exp(-decay * fastest), upload.shape),
+            np.broadcast_to(price * its.upload, upload.shape),
+        )
+        upload[bound] = stationary(capped[bound], decay, cost[bound])
         training = np.where(bound, fastest, training)
         on = np.isfinite(upload) & np.isfinite(training) & (upload > 0.0)
         return np.where(on, upload, np.inf), np.where(on, training, np.inf), np.where(on, its.upload / upload, 0.0)
@@ -195,7 +202,7 @@ def grid(its: Heads, size: int) -> Points:
     spare = budget * np.geomspace(1e-15, 0.5, size)
     usual = np.clip(total * np.geomspace(1e-2, 1e2, size // 2), budget * 1e-15, budget * 0.9)
     shortest = its.need / budget
-    long = 2.0 * shortest * np.geomspace(1.0, 1e6, size)
+    long = np.concatenate([np.geomspace(1.9, 40.0, 2 * size), np.geomspace(50.0, 1e6, size // 2)]) * shortest
     edges = [np.exp(np.arange(1, 40) / 2.84) / (2.0 * part.arrival_rate)] if part.floor_adaptation else []
     if part.cache_multiplier > 0.0:
         edges.append(np.array([part.multicast_batch / (2.0 * part.arrival_rate) / part.cache_multiplier]))
@@ -207,7 +214,7 @@ def grid(its: Heads, size: int) -> Points:
 
 
 def chains(its: Heads, fade: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(rows of points [R], heads that are on [R, J]): at every point the first heads in the order in which a price drops them."""
+    """(rows of points [R], heads that are on [R, J]): everywhere the first heads in the order in which prices drop them."""
     gain = fade[:, None] * its.worth
     with np.errstate(all="ignore"):
         most = np.nanmax(np.where(np.isfinite(its.worth), 4.0 * LARGEST**2 * its.worth / (its.part.decay * its.upload), 0.0))
@@ -247,9 +254,22 @@ def fade_of(its: Heads, points: Points) -> np.ndarray:
         return np.exp(-its.part.decay * shared_delay(its.part, tau))
 
 
-def one_steep(its: Heads, points: Points, rows: np.ndarray, on: np.ndarray, halvings: int) -> tuple[np.ndarray, ...]:
+def by_point(at: np.ndarray, on: np.ndarray, net: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """(points, sets): the best set of each of the best points."""
+    order = np.lexsort((-net, at))
+    first = order[np.concatenate([[True], np.diff(at[order]) != 0])]
+    first = first[np.argsort(-net[first])][:number]
+    return at[first], on[first]
+
+
+FRACTIONS = np.concatenate([np.geomspace(1e-3, 0.5, 10), 1.0 - np.geomspace(1e-3, 0.4, 8), [1.0]])
+COARSE_STEEP = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
+
+
+def one_steep(
+    its: Heads, points: Points, rows: np.ndarray, on: np.ndarray, halvings: int, fractions: np.ndarray = FRACTIONS
+) -> tuple[np.ndarray, ...]:
     """For every set and every head outside it: that head takes a part of what is spare, the set shares the rest."""
-    fractions = np.concatenate([np.geomspace(1e-3, 0.5, 10), 1.0 - np.geomspace(1e-3, 0.4, 8), [1.0]])
     pairs = [(r, e, f) for r in range(len(rows)) for e in np.flatnonzero(~on[r]) for f in (fractions if on[r].any() else [1.0])]
     if not pairs:
         return np.zeros(0, int), np.zeros(0), np.zeros((0, on.shape[1])), np.zeros((0, on.shape[1]))
@@ -383,8 +403,12 @@ def attack_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDecision
     if not len(at):
         return best, held
     net = consider(points, at, *fill(its, fade[at], points.spare[at], on, 14))
-    steep = one_steep(its, points, *leaders(net, at, on, 3 * effort), 14)
+    # One head on the steep part beside the best sets of every point, coarsely; closer around the best of those below.
+    first, sets = by_point(at, on, net, 16 * effort)
+    steep = one_steep(its, points, first, sets, 10, COARSE_STEEP)
     consider(points, *steep[:4])
+    lean = np.nan_to_num(steep[1] - its.price * points.spread[steep[0]], nan=-np.inf) if len(steep[0]) else np.zeros(0)
+    steepest = [(points, int(steep[0][row]), (steep[2][row] > 0.0)) for row in np.argsort(-lean)[:1]]
     alone = np.argsort(-fade * points.spare / (points.spare + np.median(its.upload * part.decay)))[: 6 * effort]
     steep = one_steep(its, points, alone, np.zeros((len(alone), len(its.worth)), dtype=bool), 2)
     consider(points, *steep[:4])
@@ -414,10 +438,36 @@ def attack_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDecision
                 before, after = max(place - 1, same[0]), min(place + 1, same[-1])
                 for ends_, to in ((low, before), (middle, place), (high, after)):
                     ends_.spread[peak], ends_.spare[peak] = finer.spread[to], finer.spare[to]
-    steep = one_steep(its, middle, np.arange(len(rows)), sets, 40)
+    steep = one_steep(its, middle, np.arange(len(rows)), sets, 26)
     consider(middle, *steep[:4])
-    for _, tau, share, training in sorted(candidates, key=lambda each: -each[0])[:16]:
-        utility, decision = scored(its, recover(its, tau, share, training))
-        if utility > best:
-            best, held = utility, decision
+    for where, place, heads_on in steepest if its.need > 0.0 else []:
+        near = [
+            Points(where.spread[[p]], where.spare[[p]])
+            for p in (max(place - 1, 0), place, min(place + 1, len(where.spare) - 1))
+        ]
+        smaller = heads_on & ~np.eye(len(heads_on), dtype=bool)
+        choices = smaller[smaller.sum(axis=1) == heads_on.sum() - 1]
+        for round_ in range(1 + effort):
+            finer, _ = between(its, *near, 4)
+            at = np.repeat(np.arange(len(finer.spare)), len(choices))
+            found = one_steep(its, finer, at, np.tile(choices, (len(finer.spare), 1)), 16 + 12 * round_)
+            if not len(found[0]):
+                break
+            net = consider(finer, *found)
+            top = int(found[0][np.argmax(net)])
+            near = [
+                Points(finer.spread[[p]], finer.spare[[p]]) for p in (max(top - 1, 0), top, min(top + 1, len(finer.spare) - 1))
+            ]
+    for nominal, tau, share, training in sorted(candidates, key=lambda each: -each[0])[:12]:
+        # Rounding may put T_multi over the end of a level: then a hair less of it.
+        for margin in (0.0, 1e-14, 1e-12, 1e-10, 1e-8):
+            shorter = tau * (1.0 - margin)
+            with np.errstate(all="ignore"):
+                left, spent = its.budget - (its.need / shorter if its.need > 0.0 else 0.0), share.sum()
+            fitting = share * min(1.0, left / spent) if spent > 0.0 and left > 0.0 else share
+            utility, decision = scored(its, recover(its, shorter, fitting, training))
+            if utility > best:
+                best, held = utility, decision
+            if utility >= nominal * (1.0 - 1e-6):
+                break
     return best, held

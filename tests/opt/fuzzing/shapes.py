@@ -25,7 +25,7 @@ def stationary(gain: np.ndarray, decay: float, cost: np.ndarray) -> np.ndarray:
         x = np.where(
             some < 0.2, some * (1.0 + some * (1.0 + 1.5 * some)), 1.0 - root * (1.0 - root * (1.0 / 3.0 - root * (11.0 / 72.0)))
         )
-        for _ in range(3):
+        for _ in range(2):
             bend = some * np.exp(x)
             f, slope = x - bend, 1.0 - bend
             step = 2.0 * f * slope / (2.0 * slope * slope + f * bend)

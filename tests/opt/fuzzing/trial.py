@@ -107,7 +107,7 @@ def examine(snapshot: Snapshot, trial: Trial, gap: float = 1e-6, time_limit: flo
         trial.faults.append((FALSE, f"solve raises {error}".splitlines()[0][:160]))
     except InfeasibleAnswerError as error:
         trial.faults.append((INFEASIBLE, str(error)[:160]))
-    except Exception as error:  # noqa: BLE001 - whatever else comes out of a solver is the finding
+    except Exception as error:
         trial.faults.append((ERROR, f"solve raises {type(error).__name__}: {error}"[:160]))
     clock.append(time.perf_counter())
     if result is not None:
@@ -118,7 +118,7 @@ def examine(snapshot: Snapshot, trial: Trial, gap: float = 1e-6, time_limit: flo
             trial.faults.append((INFEASIBLE, f"{float(twingap.evaluate(snapshot, result.decision).violation):.3e}"))
         try:
             trial.faults += [(REFUSED, text[:160]) for text in refusals(snapshot, result, folder)[:1]]
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             trial.faults.append((ERROR, f"verify raises {type(error).__name__}: {error}"[:160]))
     clock.append(time.perf_counter())
     met = attack(snapshot, effort)

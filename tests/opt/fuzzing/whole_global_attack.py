@@ -8,6 +8,7 @@ at a sweep of prices, and the budget is shared by dynamic programming over whole
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,12 +75,20 @@ def delegates(part: GlobalPart, its: Committee, budget: int, effort: int) -> Row
     order = np.lexsort((reply, prepare, total))
     prepare, reply, total = prepare[order], reply[order], total[order]
     kept: list[int] = []
-    front: list[tuple[float, float]] = []
+    # A staircase: prepare times that rise, reply times that fall.
+    ys: list[float] = []
+    zs: list[float] = []
     for row in range(len(total)):
-        y, z = prepare[row], reply[row]
-        if not any(a <= y and b <= z for a, b in front):
-            front.append((y, z))
-            kept.append(row)
+        y, z = float(prepare[row]), float(reply[row])
+        at = bisect_right(ys, y)
+        if at and zs[at - 1] <= z:
+            continue
+        last = at
+        while last < len(ys) and zs[last] >= z:
+            last += 1
+        first = at - 1 if at and ys[at - 1] == y else at
+        ys[first:last], zs[first:last] = [y], [z]
+        kept.append(row)
     return Rows(prepare[kept], reply[kept], total[kept])
 
 
@@ -91,7 +100,7 @@ class Table:
     phases: np.ndarray
 
 
-def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int, effort: int) -> Table:
+def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int) -> Table:
     """Least times over all rows and splits of the manager's number."""
     late, timeout = part.timeout * LATE, part.timeout
     capped = part.timeout_rule == "cap"
@@ -111,8 +120,15 @@ def table(part: GlobalPart, its: Committee, rows: Rows, load: float, budget: int
         if not capped:
             bad = (request > late) | (x > late)
             request, x = np.where(bad, np.inf, request), np.where(bad, np.inf, x)
-        for row in range(len(rows.total)):
+        alone = np.minimum(rows.prepare, timeout) + np.minimum(rows.reply, timeout)
+        least = np.minimum(np.minimum(request, timeout) + np.minimum(x, timeout), timeout * 2.0 if capped else np.inf).min(
+            axis=1
+        )
+        for row in np.argsort(alone + np.minimum(rows.prepare, timeout), kind="stable"):
             y, z, total = rows.prepare[row], rows.reply[row], int(rows.total[row])
+            room = max(0, budget + 1 - total - int(own[0]))
+            if not (least[:room] + alone[row] < time[total + own[:room]]).any():
+                continue
             equal_x = np.full((len(own), 1), y)
             equal_r = load / (own[:, None] - its.leader / y)
             equal_r = np.where((equal_r > 0.0) & ((equal_r <= late) | capped), equal_r, np.inf)
@@ -171,7 +187,7 @@ class WholeGlobalAttack:
         if (i, chosen) not in self.tables:
             part, its = self.part, self.committees[i]
             mine = [k for k in range(len(its.access)) if chosen >> k & 1]
-            found = table(part, its, self.rows[i], float(its.access[mine].sum()), self.budget, self.effort)
+            found = table(part, its, self.rows[i], float(its.access[mine].sum()), self.budget)
             with np.errstate(all="ignore"):
                 gain = part.benefit * np.exp(-part.decay * found.time)
                 cost = np.full(gain.shape, part.cpu_cost * its.cycles)
@@ -199,10 +215,7 @@ class WholeGlobalAttack:
                     each[:, column] = np.maximum(0.0, net.max(axis=1))
             value += each[:, inverse.reshape(-1)]
         exact = 200 if self.effort == 1 else 2000
-        if len(every) <= exact:
-            rows = np.arange(len(every))
-        else:
-            rows = np.unique(np.argsort(-value, axis=1)[:, : 4 * self.effort])
+        rows = np.arange(len(every)) if len(every) <= exact else np.unique(np.argsort(-value, axis=1)[:, : 4 * self.effort])
         for row in rows[np.argsort(-value[:, rows].max(axis=0), kind="stable")]:
             # Nothing can beat the best when all prices say so.
             if (value[:, row] + prices * self.budget).min() > self.best:

@@ -8,8 +8,6 @@ moved from head to head while that earns more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from twingap.opt.decision import LocalDecision
@@ -19,17 +17,6 @@ from twingap.opt.snapshot import LocalPart
 from .local_attack import MARGINS, Heads, cpu_of, heads_of, shared_delay, training_for
 
 FRACTIONS = np.unique(np.concatenate([np.geomspace(1e-6, 0.5, 22), 1.0 - np.geomspace(1e-6, 0.5, 22)]))
-
-
-@dataclass
-class Held:
-    """The best so far."""
-
-    value: float
-    numbers: np.ndarray | None = None
-    multicast: np.ndarray | None = None
-    training: np.ndarray | None = None
-    off: np.ndarray | None = None
 
 
 def value_of(its: Heads, fade: np.ndarray, uplink: np.ndarray) -> np.ndarray:
@@ -108,60 +95,65 @@ def times_for(its: Heads, numbers: np.ndarray, effort: int) -> np.ndarray:
     return np.concatenate([[least], grid, near[near >= least]])
 
 
-def split(its: Heads, numbers: np.ndarray, taus: np.ndarray, nothing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(value [T], multicast [T, J]) of the best splits for every T_multi; nothing [J]: heads that do not upload.
+COARSE = np.unique(np.concatenate([np.geomspace(1e-7, 0.5, 26), 1.0 - np.geomspace(1e-7, 0.5, 26), [1.0]]))
 
-    Heads share J tau seconds: at a price nu of them a head takes m_j by bisection on the slope of what it earns.
+
+def split(its: Heads, numbers: np.ndarray, taus: np.ndarray, closer: int) -> tuple[np.ndarray, np.ndarray]:
+    """(value [T], multicast [T, J]) of the best splits for every T_multi, on a grid of fractions made finer ``closer`` times.
+
+    Heads share J tau seconds: at a price nu of them each head takes the fraction that suits it, and bisection finds nu.
     """
     talks = its.seconds > 0.0
     total = len(numbers) * taus
     fade = np.exp(-its.part.decay * shared_delay(its.part, taus))[:, None]
     number = numbers.astype(float)[None, :]
-    with np.errstate(all="ignore"):
-        least = np.where(talks, its.seconds, 0.0)
-        # In units of the fraction kept for multicast, phi: seconds s / (n phi).
-        fractions = np.unique(np.concatenate([np.geomspace(1e-7, 0.5, 70), 1.0 - np.geomspace(1e-9, 0.5, 70), [1.0]]))
-        uplink = number[..., None] * (1.0 - fractions)
-        gain = np.moveaxis(value_of(its, fade[..., None], np.moveaxis(uplink * np.ones((len(taus), 1, 1)), 1, 2)), 2, 1)
-        gain = np.where(nothing[None, :, None], 0.0, gain)
-        seconds = least[None, :, None] / (number[..., None] * fractions)
-        low, high = np.full(len(taus), -60.0), np.full(len(taus), 60.0)
-        scale = its.part.benefit / np.maximum(total, 1e-300)
-
-        def pick(price: np.ndarray) -> np.ndarray:
-            return (gain - (scale * np.exp(price))[:, None, None] * seconds).argmax(axis=2)
-
-        head = np.arange(len(numbers))[None, :]
-        time = np.arange(len(taus))[:, None]
-
-        def taken(best: np.ndarray) -> np.ndarray:
-            return np.where(talks[None, :], seconds[0][head, best], 0.0).sum(axis=1)
-
-        for _ in range(18):
+    fractions = np.broadcast_to(COARSE, (len(taus), len(numbers), len(COARSE)))
+    scale = its.part.benefit / np.maximum(total, 1e-300)
+    low, high = np.full(len(taus), -60.0), np.full(len(taus), 60.0)
+    head, time = np.arange(len(numbers))[None, :], np.arange(len(taus))[:, None]
+    value, multicast, used = np.full(len(taus), -np.inf), np.zeros((len(taus), len(numbers))), total
+    for level in range(1 + closer):
+        with np.errstate(all="ignore"):
+            uplink = number[..., None] * (1.0 - fractions)
+            gain = np.moveaxis(value_of(its, fade[:, None], np.moveaxis(uplink, 2, 1)), 1, 2)
+            seconds = np.where(talks, its.seconds, 0.0)[None, :, None] / (number[..., None] * fractions)
+        chosen = np.zeros((len(taus), len(numbers)), dtype=int)
+        for _ in range(20):
             middle = 0.5 * (low + high)
-            much = taken(pick(middle)) > total
+            with np.errstate(all="ignore"):
+                pick = np.nan_to_num(gain - (scale * np.exp(middle))[:, None, None] * seconds, nan=-np.inf).argmax(axis=2)
+            much = np.where(talks, seconds[time, head, pick], 0.0).sum(axis=1) > total
             low, high = np.where(much, middle, low), np.where(much, high, middle)
-        best = pick(high)
-        multicast = np.where(talks[None, :], number * fractions[best], 0.0)
-        used = taken(best)
-        # All seconds that are left are handed out in proportion.
-        multicast = multicast * np.where(used > 0.0, np.minimum(used / total, 1.0), 1.0)[:, None]
-        value = value_of(its, fade, number - multicast)
-    value = np.where(nothing[None, :], 0.0, value).sum(axis=1) - its.price * numbers.sum()
-    return np.where(used <= total * (1.0 + 1e-12), value, -np.inf), multicast
+            chosen = np.where(much[:, None], chosen, pick)
+        fraction = fractions[time, head, chosen]
+        used = np.where(talks, seconds[time, head, chosen], 0.0).sum(axis=1)
+        # Seconds that are left are handed out in proportion: m_j falls until sum_j s_j / m_j is J tau.
+        with np.errstate(all="ignore"):
+            multicast = np.where(talks, number * fraction, 0.0) * np.minimum(used / total, 1.0)[:, None]
+            found = value_of(its, fade, number - multicast).sum(axis=1)
+        value = np.where(used <= total * (1.0 + 1e-12), found, -np.inf)
+        if level < closer:
+            below = fractions[time, head, np.maximum(chosen - 1, 0)]
+            above = fractions[time, head, np.minimum(chosen + 1, fractions.shape[2] - 1)]
+            grow = np.linspace(0.0, 1.0, 24)
+            with np.errstate(all="ignore"):
+                fine = below[..., None] * (above / below)[..., None] ** grow
+            fractions = np.where(grow == 1.0, above[..., None], np.minimum(fine, 1.0))
+            low, high = low - 1.0, high + 1.0
+    return value - its.price * numbers.sum(), multicast
 
 
-def decision_of(its: Heads, numbers: np.ndarray, multicast: np.ndarray, tau: float, nothing: np.ndarray) -> LocalDecision:
+def decision_of(its: Heads, numbers: np.ndarray, multicast: np.ndarray, tau: float) -> LocalDecision:
     """At link level, every head's total a whole number to the last bit where that can be."""
     part, layout = its.part, its.part.layout
     number = numbers.astype(float)
-    multicast = np.where(nothing & (its.seconds > 0.0), number, np.minimum(multicast, number))
+    multicast = np.minimum(multicast, number)
     uplink = number - multicast
     fade = float(np.exp(-part.decay * shared_delay(part, np.array([tau]))[0]))
     with np.errstate(all="ignore"):
         gain = fade * its.worth * np.exp(-part.decay * its.upload / uplink)
         training = training_for(its, gain)
-    on = (value_of(its, np.array(fade), uplink) > 0.0) & ~nothing
+    on = value_of(its, np.array(fade), uplink) > 0.0
     cpu = np.where(on, cpu_of(its, training), 0.0)
     if part.multicast == "group":
         return LocalDecision(uplink, cpu, multicast=multicast)
@@ -192,38 +184,36 @@ def attack_whole_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDe
         return best, held
     seen: dict[tuple[int, ...], float] = {}
 
-    def look(numbers: tuple[int, ...]) -> float:
-        nonlocal best, held
-        if numbers in seen:
+    left = 150 * effort
+
+    def look(numbers: tuple[int, ...], closer: int = 0) -> float:
+        """What these numbers earn; closer: how often the grid of splits is made finer, and T_multi with it."""
+        nonlocal best, held, left
+        if numbers in seen and not closer:
             return seen[numbers]
         array = np.array(numbers)
-        seen[numbers] = -np.inf
-        if array.sum() > budget or (array[talks] < 1).any() or (array < 0).any():
+        if left <= 0 or array.sum() > budget or (array < talks).any():
             return -np.inf
-        if talks.any():
-            taus = times_for(its, array, effort)
-            idle = np.zeros(heads, dtype=bool)
-            value, multicast = split(its, array, taus, idle)
-            for _ in range(1 + effort):
-                top = int(np.argmax(value))
-                near = np.sort(taus)
-                place = int(np.searchsorted(near, taus[top]))
-                finer = np.geomspace(near[max(place - 1, 0)], near[min(place + 1, len(near) - 1)], 7)
-                finer = finer[finer >= near[0]]
-                more, with_ = split(its, array, finer, idle)
-                taus, value, multicast = (
-                    np.concatenate([taus, finer]),
-                    np.concatenate([value, more]),
-                    np.concatenate([multicast, with_]),
-                )
-            rows = np.argsort(-value)[:2]
-        else:
-            taus, multicast, rows = np.zeros(1), np.zeros((1, heads)), np.zeros(1, dtype=int)
-        for row in rows:
-            decision = decision_of(its, array, multicast[row], float(taus[row]), np.zeros(heads, dtype=bool))
+        left -= 1
+        taus = times_for(its, array, effort) if talks.any() else np.zeros(1)
+        value, multicast = split(its, array, taus, 0) if talks.any() else (np.zeros(1), np.zeros((1, heads)))
+        for round_ in range(2 * closer if talks.any() else 0):
+            near = np.sort(taus)
+            place = int(np.searchsorted(near, taus[int(np.argmax(value))]))
+            finer = np.geomspace(near[max(place - 1, 0)], near[min(place + 1, len(near) - 1)], 9)
+            finer = np.append(finer[finer >= near[0]], near[place])
+            more, with_ = split(its, array, finer, 1 + round_)
+            taus, value, multicast = (
+                np.concatenate([taus, finer]),
+                np.concatenate([value, more]),
+                np.concatenate([multicast, with_]),
+            )
+        seen[numbers] = max(seen.get(numbers, -np.inf), float(value.max()) if talks.any() else -np.inf)
+        for row in np.argsort(-value)[: 4 if closer else 1]:
+            decision = decision_of(its, array, multicast[row], float(taus[row]))
             found = evaluate_local(part, decision)
-            other = {key: float(value) for key, value in found.violations.items() if key != "whole"}
-            if max(other.values()) <= 0.0 and float(found.violations["whole"]) <= 4e-16 * budget:
+            other = max(float(value) for key, value in found.violations.items() if key != "whole")
+            if other <= 0.0 and float(found.violations["whole"]) <= 4e-16 * budget:
                 utility = float(found.utility)
                 seen[numbers] = max(seen[numbers], utility)
                 if utility > best:
@@ -233,6 +223,7 @@ def attack_whole_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDe
     first = sorted(proposals(its, budget, effort), key=look, reverse=True)
     for start in first[: 1 + effort]:
         here, value = start, look(start)
+        left = max(left, 60 * effort)
         while True:
             moves = [
                 tuple(n + (i == a) - (i == b) for i, n in enumerate(here))
@@ -241,7 +232,10 @@ def attack_whole_local(part: LocalPart, effort: int = 1) -> tuple[float, LocalDe
                 if a != b
             ]
             there = max(moves, key=look)
-            if not look(there) > value * (1.0 + 1e-9):
+            if not look(there) > value + 1e-9 * abs(value):
                 break
             here, value = there, look(there)
+    left = 100
+    for numbers in sorted(seen, key=lambda each: -seen[each])[: 2 + 2 * effort]:
+        look(numbers, 2)
     return best, held
