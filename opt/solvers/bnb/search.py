@@ -52,8 +52,8 @@ class Tree(Protocol[NodeT]):
         """Cone programs solved so far."""
         ...
 
-    def roots(self) -> tuple[list[NodeT], float]:
-        """Boxes that cover the part's decisions, and the bound of those they leave out."""
+    def roots(self, deadline: Deadline | None = None) -> tuple[list[NodeT], float]:
+        """Boxes that cover the part's decisions, and the bound of those they leave out (without time: all of them)."""
         ...
 
     def relaxed(self, node: NodeT, deadline: Deadline) -> ConicSolution | None:
@@ -102,7 +102,7 @@ class Search:
         if deadline.passed:
             self.kept = self.bound
             return
-        roots, self.kept = self.tree.roots()
+        roots, self.kept = self.tree.roots(deadline)
         self._push(roots)
         self._update()
 
