@@ -3,7 +3,7 @@
     python benchmarks/limits.py [--sizes 10x50 20x200 50x1000] [--solvers decomposition ...] [--limit 10]
 
 Sizes are committees x APs of preset ``paper`` with 5 delegates per committee. Each run is a process of its own; what only the
-first solve of a process needs (compiled kernels) is made before the clock starts. Peak memory is that of the whole process,
+first solve of a process needs (imports, compiled kernels) is made before the clock starts. Peak memory is that of the whole process,
 Python and its libraries included. Exit code 1 when a run takes longer than the limit + 1 s or more than 4 GB, or does not end
 with a result that its own snapshot confirms.
 """
@@ -25,11 +25,12 @@ DELEGATES = 5
 CHILD = """
 import json, resource, sys, time
 import twingap
-from twingap.opt.registry import prepare_solver
+from twingap.opt.registry import find_solver, prepare_solver
 from twingap.opt.errors import LicenceError
 solver, committees, aps, delegates, limit, certificate = json.loads(sys.argv[1])
 size = {"committees": committees, "aps": aps, "delegates": (delegates, delegates)}
 epoch = twingap.draw("paper", 0, **size)
+find_solver(solver)
 prepare_solver(solver, epoch)
 began = time.perf_counter()
 try:
