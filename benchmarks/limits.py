@@ -3,9 +3,8 @@
     python benchmarks/limits.py [--sizes 10x50 20x200 50x1000] [--solvers decomposition ...] [--limit 10]
 
 Sizes are committees x APs of preset ``paper`` with 5 delegates per committee. Each run is a process of its own; what only the
-first solve of a process needs (imports, compiled kernels) is made before the clock starts. Peak memory is that of the whole process,
-Python and its libraries included. Exit code 1 when a run takes longer than the limit + 1 s or more than 4 GB, or does not end
-with a result that its own snapshot confirms.
+first solve of a process needs (imports, compiled kernels) is made before the clock starts. Peak memory is that of the whole
+process, Python and its libraries included. Exit code 1 when a run takes longer than the limit + 1 s or more than 4 GB, or dies.
 """
 
 from __future__ import annotations

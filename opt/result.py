@@ -95,7 +95,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Deadline:
-    """What ends a solver early, to be asked between steps: its time limit, an interrupt, the memory it may take (``opt.stop``)."""
+    """What ends a solver early, to be asked between steps: its time limit, an interrupt, its memory limit (``opt.stop``)."""
 
     def __init__(self, seconds: float) -> None:
         self.started = time.perf_counter()

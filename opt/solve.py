@@ -11,7 +11,7 @@ from .bounds import assert_not_beaten
 from .errors import BrokenPromiseError, InputError
 from .evaluation import FEASIBLE, evaluate
 from .interrupt import SolveInterrupted, listening
-from .registry import find_solver, prepare_solver, registered_solvers
+from .registry import SOLVERS, find_solver, prepare_solver, registered_solvers
 from .result import Answer, Budget, Holds, PartResult, Result, Stopped, relative_gap
 from .snapshot import Snapshot
 from .stop import Stop, stopping
@@ -35,8 +35,8 @@ def solve(
     gap: relative gap ``(bound - objective) / max(|objective|, 1e-9)`` at which to stop; time_limit: seconds of wall clock, from
     when the solver is ready (the first solve on a fresh machine compiles before that, for half a minute to a minute).
     certificate: whether the result must hold a ``certificate`` of its bound, for solvers that write one.
-    memory_limit: how much more memory [GB] the process may take while it solves; what would pass it is left out or ended, and the
-    result says ``stopped`` "memory_limit".
+    memory_limit: how much more memory [GB] the process may take while it solves; what would pass it is left out or ended, and
+    the result says ``stopped`` "memory_limit".
     The objective is what the decision earns by the equations; the bound is +inf unless the solver proves one.
     Raises InputError (unknown solver, impossible option, unsupported mode), FalseBoundError (the decision beats the bound;
     the snapshot is saved for replay), InfeasibleAnswerError. Ctrl-C ends the solver at once and raises SolveInterrupted, a
@@ -56,9 +56,8 @@ def solve(
         raise InputError(f"is true, but {solver!r} writes no certificate; solvers that do: {writers}", field="certificate")
     prepare_solver(solver, snapshot)
     stop = Stop(memory_limit * 1e9)
-    patient = registered_solvers()[solver].origin == "twingap"
     started = time.perf_counter()
-    with stopping(stop), listening(stop, patient):
+    with stopping(stop), listening(stop, patient=solver in SOLVERS):
         try:
             answer = run(snapshot, Budget(gap, time_limit, certificate), np.random.default_rng(seed))
         except MemoryError:

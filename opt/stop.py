@@ -1,8 +1,8 @@
 """What ends a solve from outside besides its time limit: an interrupt, or the memory that it may take.
 
 ``opt.solve`` opens one ``Stop`` for each solve; every ``Deadline`` made inside holds it, so that solvers which ask
-``deadline.passed`` between steps obey all three limits. Steps in Python that cannot ask (a modelling library that builds a large
-model) run under ``Deadline.enforced``, which raises ``LimitReached`` inside of them.
+``deadline.passed`` between steps obey all three limits. Steps in Python that cannot ask (a modelling library that builds a
+large model) run under ``Deadline.enforced``, which raises ``LimitReached`` inside of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class LimitReached(BaseException):
 
 
 class Stop:
-    """Whether a solve was interrupted, and whether the process has grown by more than ``memory_limit`` [bytes] since it began."""
+    """Whether a solve was interrupted, and whether the process has grown by more than ``memory_limit`` [bytes] since then."""
 
     def __init__(self, memory_limit: float = math.inf) -> None:
         self.memory_limit = memory_limit
@@ -114,7 +114,8 @@ def enforced(passed: Callable[[], bool]) -> Generator[None]:
 
 def raise_in(thread: int, exception: type[BaseException] | None) -> None:
     """Let ``exception`` be raised in a thread before its next step of Python; None takes back one that has not arrived."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None if exception is None else ctypes.py_object(exception))
+    raised = None if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
 
 
 def resident() -> float:

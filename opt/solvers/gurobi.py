@@ -30,9 +30,7 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     Raises LicenceError when the licence is missing or too small (the wheel's own allows about 200 variables).
     """
     del rng
-    return solve_with(
-        Backend(_stoppable, OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF
-    )
+    return solve_with(Backend(_stoppable, OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF)
 
 
 def _stoppable(deadline: Deadline) -> Any:

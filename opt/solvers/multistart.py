@@ -82,7 +82,7 @@ class _Look(casadi.Callback):
     """Asks between Ipopt's iterations whether the deadline has passed; Python sees signals then, too."""
 
     def __init__(self, variables: int, rules: int, deadline: Deadline) -> None:
-        super().__init__()
+        casadi.Callback.__init__(self)
         self._lengths = {"x": variables, "lam_x": variables, "f": 1, "g": rules, "lam_g": rules}
         self._deadline = deadline
         self.construct("look", {})
@@ -135,10 +135,11 @@ class _Program:
     def maximise(self, objective: Any, deadline: Deadline) -> list[Floats]:
         """A local optimum (or where Ipopt stopped), one array per call of ``vector``."""
         problem = {"x": casadi.vertcat(*self.variables), "f": -objective, "g": casadi.vertcat(*self.rules)}
+        seconds = min(deadline.left, 1e20)
         options: dict[str, Any] = {
             "print_time": False,
             "error_on_fail": False,
-            "ipopt": {"print_level": 0, "sb": "yes", "max_iter": 300, "max_wall_time": max(min(deadline.left, 1e20), 0.01), "tol": 1e-8},
+            "ipopt": {"print_level": 0, "sb": "yes", "max_iter": 300, "max_wall_time": max(seconds, 0.01), "tol": 1e-8},
         }
         look = _Look(problem["x"].shape[0], problem["g"].shape[0], deadline)
         options["iteration_callback"] = look

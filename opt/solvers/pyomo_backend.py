@@ -41,8 +41,9 @@ ROOM = 1e-7
 
 @dataclass(frozen=True)
 class Backend:
-    """make: Pyomo's solver, which ends when the deadline passes; options: of the solver; trace: reads (seconds, incumbent, dual bound) from its log;
-    explain: turns an exception of the solver into an InputError, or returns when it is none of its business."""
+    """make: Pyomo's solver, which ends when the deadline passes; options: of the solver; trace: reads (seconds, incumbent, dual
+    bound) from its log; explain: turns an exception of the solver into an InputError, or returns when it is none of its
+    business."""
 
     make: Callable[[Deadline], Any]
     options: dict[str, Any]
@@ -106,9 +107,7 @@ def solve_with(backend: Backend, formulation: FormulationName, snapshot: Snapsho
         first = _solve_part(backend, local_model.block, deadline, *goal, margin)
     # The tightened model multicasts whatever it costs; with everything off the local part earns 0.
     local_bound = min(max(first.bound, 0.0), worth * (1.0 + ROOM))
-    local: LocalDecision = (
-        local_decision(local_model) if first.holds and local_model is not None else local_off(snapshot.local)
-    )
+    local: LocalDecision = local_decision(local_model) if first.holds and local_model is not None else local_off(snapshot.local)
     local_earned = float(evaluate_local(snapshot.local, local).utility)
 
     objective, bound = local_earned + global_earned, local_bound + second.bound
@@ -141,9 +140,7 @@ def _built(build: Callable[[Any], Model], deadline: Deadline) -> Model | None:
         return None
 
 
-def _solve_part(
-    backend: Backend, block: Any, deadline: Deadline, relative: float, absolute: float, margin: float
-) -> _Run:
+def _solve_part(backend: Backend, block: Any, deadline: Deadline, relative: float, absolute: float, margin: float) -> _Run:
     """Solve max part.earned until the deadline; its values are loaded into the model."""
     model = block.model()
     model.objective = pyo.Objective(expr=block.earned, sense=pyo.maximize)

@@ -59,7 +59,7 @@ class UnlockedScip(_ScipDirect):
     """``scip_direct`` that its own log cannot stop, and a deadline can."""
 
     def __init__(self, deadline: Deadline) -> None:
-        super().__init__()
+        _ScipDirect.__init__(self)
         self._deadline = deadline
 
     def _create_solver_model(self, model: Any, config: Any) -> tuple[_Unlocked, Any, bool]:

@@ -115,7 +115,7 @@ class CompiledCone:
         settings.time_limit = max(deadline.left, 1e-3)
         nothing = sp.csc_matrix((variables, variables))
         solver = clarabel.DefaultSolver(nothing, data[:variables], matrix, data[-self._sizes[2] :], self._cones, settings)
-        solver.set_termination_callback(lambda _: deadline.passed)
+        solver.set_termination_callback(_asks(deadline))
         solution = solver.solve()
         self.solves += 1
         status = str(solution.status)
@@ -137,6 +137,11 @@ def _cones(dims: Any) -> list[Any]:
     if dims.nonneg:
         cones.append(clarabel.NonnegativeConeT(dims.nonneg))
     return cones + [clarabel.SecondOrderConeT(size) for size in dims.soc]
+
+
+def _asks(deadline: Deadline) -> Callable[[Any], bool]:
+    """What Clarabel asks after each iteration: whether to end."""
+    return lambda _information: deadline.passed
 
 
 def compiled_by(deadline: Deadline, compiling: Callable[[], CompiledCone]) -> CompiledCone | None:

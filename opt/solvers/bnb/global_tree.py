@@ -8,6 +8,7 @@ It is relaxed by ``global_cone``, bounded and tightened by ``global_bound``; inc
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -67,9 +68,12 @@ class GlobalTree:
         committees, aps = len(n.leader), len(n.access[0])
         nodes: list[GlobalNode] = []
         plain = np.zeros(committees), np.full(committees, 0.5), np.ones(n.broadcast.shape)
-        for counts in count_vectors(self.part.capacity, aps):
-            if len(nodes) >= MOST_ROOTS or (deadline is not None and deadline.passed):
-                self.too_many = len(nodes) >= MOST_ROOTS
+        vectors = list(itertools.islice(count_vectors(self.part.capacity, aps), MOST_ROOTS + 1))
+        self.too_many = len(vectors) > MOST_ROOTS
+        if self.too_many:
+            return [], self.trivial_bound
+        for counts in vectors:
+            if deadline is not None and deadline.passed:
                 return [], self.trivial_bound
             used = counts > 0
             node = GlobalNode(

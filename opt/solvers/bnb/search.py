@@ -102,7 +102,8 @@ class Search:
         if deadline.passed:
             self.kept = self.bound
             return
-        roots, self.kept = self.tree.roots(deadline)
+        # Half of the time at most: the other tree wants some, and so does searching.
+        roots, self.kept = self.tree.roots(Deadline(0.5 * deadline.left))
         self._push(roots)
         self._update()
 

@@ -105,7 +105,7 @@ class OnePrice:
     def _decide(self, counts: Floats, price: float) -> None:
         model = self.model
         access = cheap_access(model.needs, counts)
-        loads = np.bincount(access, model.needs[access, np.arange(len(access))], len(counts))
+        loads: Floats = np.bincount(access, model.needs[access, np.arange(len(access))], len(counts)).astype(np.float64)
         box = np.zeros((5, len(counts)))
         box[COUNT], box[LOAD_LOW], box[LOAD_HIGH], box[TIME_HIGH] = counts, loads, loads, math.inf
         spectrum, asked = np.zeros(len(counts)), np.zeros((2, len(counts)))
@@ -122,8 +122,9 @@ def cheap_access(needs: Floats, counts: Floats) -> Integers:
     """An access with these counts and small loads: APs with most to lose choose first. A heuristic, no bound rests on it."""
     room = counts.copy()
     access: Integers = np.zeros(needs.shape[1], dtype=np.int64)
-    relative = needs / np.maximum(needs.min(axis=1, keepdims=True), 1e-300)
-    order = np.argsort(-np.ptp(np.log(np.maximum(relative, 1e-300)), axis=0), kind="stable")
+    relative: Floats = needs / np.maximum(needs.min(axis=1, keepdims=True), 1e-300)
+    logs: Floats = np.log(np.maximum(relative, 1e-300))
+    order = np.argsort(logs.min(axis=0) - logs.max(axis=0), kind="stable")
     for k in order.tolist():
         free = np.where(room > 0.0, relative[:, k], math.inf)
         access[k] = int(free.argmin())
@@ -183,7 +184,7 @@ def price_bound(
         counts[i] = n
         slope -= asked[i, n]
         left -= n
-    bound = best[committees, points] + price * model.budget
+    bound = float(best[committees, points]) + price * model.budget
     if not sound or not bound > -math.inf:
         bound = math.inf
     return bound + 2.0 * SLACK * (size + price * model.budget), slope, counts

@@ -12,12 +12,14 @@ import heapq
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from ...arrays import Floats, Integers
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
+from ...formulations.decisions import any_access
 from ...global_equations import TIMEOUT_TOLERANCE, evaluate_global
 from ...global_reduction import CommitteeNeeds, committee_needs, decision_of_times, useful_subchannels
 from ...result import Deadline, Stopped
@@ -33,6 +35,7 @@ from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, r
 from .part_answer import PartAnswer
 from .proof_tree import ProofTree
 from .whole_global import solve_whole_global
+from .whole_limits import global_tables_fit, nothing_global
 
 # Boxes bounded between two looks at the deadline.
 BOXES_AT_ONCE = 256
@@ -77,6 +80,9 @@ def solve_global(
     One epoch (no batch axes). Stops at the deadline with what it holds. With ``whole_subchannels`` the search is
     ``whole_global``'s. With ``certify`` the answer holds the proof of its bound.
     """
+    if part.whole_subchannels and not global_tables_fit(part, deadline):
+        relaxed = solve_global(replace(part, whole_subchannels=False), relative, absolute, deadline, certify)
+        return nothing_global(part, relaxed)
     if part.whole_subchannels:
         return solve_whole_global(part, relative, absolute, deadline, solve_global, certify)
     # Writing the proof down takes time, too.
@@ -105,7 +111,7 @@ class _Search:
         self.capacity: Integers = np.array(part.capacity, dtype=np.int64)
         # Without them (too many to start from each) there is one price and no search.
         self.counts = count_vectors(self.capacity, points) if enumerable(self.capacity, points, deadline) else None
-        self.access: Integers = np.repeat(np.arange(committees), np.minimum(self.capacity, points))[:points]
+        self.access = any_access(part)
         self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
         self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
         # Of C5: where the search starts; the latest one afterwards.
@@ -204,10 +210,10 @@ class _Search:
         one.minimise(0.1 * self.relative * self.model.benefit + self.absolute, self.deadline)
         self.stages["price"] = time.perf_counter() - started
         one.decide(self.deadline)
-        self.objective, self.served, self.access = one.objective, one.counts, one.access
-        self.loads, self.spectrum, self.price = one.loads, one.spectrum, one.price
-        if one.objective <= 0.0:
-            self.access = np.repeat(np.arange(len(self.loads)), np.minimum(self.capacity, len(self.access)))[: len(self.access)]
+        self.price = one.price
+        if one.objective > 0.0:
+            self.objective, self.served, self.access = one.objective, one.counts, one.access
+            self.loads, self.spectrum = one.loads, one.spectrum
         free = self.model.benefit * len(self.access) * (1.0 + SLACK)  # everybody served at once, for nothing
         self._prove(min(one.bound, free))
         self.finished = time.perf_counter()

@@ -16,9 +16,7 @@ from .global_search import root_boxes
 from .proof_tree import ProofTree, leaf_claims
 
 
-def global_proof(
-    model: GlobalModel, counts: Integers, tree: ProofTree, claim: float, deadline: Deadline
-) -> GlobalProof | None:
+def global_proof(model: GlobalModel, counts: Integers, tree: ProofTree, claim: float, deadline: Deadline) -> GlobalProof | None:
     """The proof of a search whose first cells are the vectors of ``counts``; cells have one multiplier, their price.
     None when the deadline passes before it is written.
 

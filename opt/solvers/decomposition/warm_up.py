@@ -55,4 +55,5 @@ def _prepare_global(multicast: Multicast, rule: TimeoutRule, whole: bool) -> Non
     solve_global(part, 1e-3, 0.0, Deadline(math.inf), certify=True)
     if not whole:
         # No time to start from every vector of counts.
-        OnePrice(global_model(part, committee_needs(part)), np.array(part.capacity, dtype=np.int64), 0.1).minimise(0.0, Deadline(1.0))
+        one = OnePrice(global_model(part, committee_needs(part)), np.array(part.capacity, dtype=np.int64), 0.1)
+        one.minimise(0.0, Deadline(math.inf))
