@@ -120,8 +120,8 @@ class OnePrice:
 
 def cheap_access(needs: Floats, counts: Floats) -> Integers:
     """An access with these counts and small loads: APs with most to lose choose first. A heuristic, no bound rests on it."""
-    room = counts.copy()
-    access: Integers = np.zeros(needs.shape[1], dtype=np.int64)
+    room, points = counts.copy(), len(needs[0])
+    access: Integers = np.zeros(points, dtype=np.int64)
     relative: Floats = needs / np.maximum(needs.min(axis=1, keepdims=True), 1e-300)
     logs: Floats = np.log(np.maximum(relative, 1e-300))
     order = np.argsort(logs.min(axis=0) - logs.max(axis=0), kind="stable")

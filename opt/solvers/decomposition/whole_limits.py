@@ -1,8 +1,8 @@
 """Whole subchannels at sizes where one uninterruptible step would pass the deadline: what divisible subchannels say instead.
 
 Tables over every number of subchannels grow with the square or cube of the budget, and one of them is one call of compiled
-code, which no deadline ends. Where the first ones alone would take more than ``SHARE`` of the time left, they are not begun: the
-bound is that of divisible subchannels (whole totals are divisible ones, so it holds) and the decision is everything off.
+code, which no deadline ends. Where the first ones alone would take more than ``SHARE`` of the time left, they are not begun:
+the bound is that of divisible subchannels (whole totals are divisible ones, so it holds) and the decision is everything off.
 """
 
 from __future__ import annotations
