@@ -97,7 +97,7 @@ def test_every_solver_ends_with_what_it_holds(hard, tmp_path, run, solver, numbe
 
 
 @pytest.mark.slow
-def test_json_of_an_interrupted_solve_is_one_object(hard, tmp_path):
+def test_json_of_an_interrupted_solve_is_one_object(hard):
     asked = ["solve", hard / "divisible.json", "--solver", "bnb", "--gap", GAP, "--time-limit", LIMIT, "--json"]
     ended = interrupted(asked, signal.SIGINT)
     assert ended is not None
@@ -107,7 +107,7 @@ def test_json_of_an_interrupted_solve_is_one_object(hard, tmp_path):
 
 @pytest.fixture
 def plugged(monkeypatch):
-    """Puts a function in the place of a solver that is somebody else's; Ctrl-C raises KeyboardInterrupt where nobody listens."""
+    """Puts a function in the place of somebody else's solver; Ctrl-C raises KeyboardInterrupt where nobody listens."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def plug(function):
@@ -155,6 +155,7 @@ def test_a_solver_that_raises_keyboard_interrupt_leaves_no_file(plugged, tmp_pat
     from twingap.studies.snapshot_commands import solve
 
     def angry(snapshot, budget, rng):
+        del snapshot, budget, rng
         raise KeyboardInterrupt
 
     save_snapshot(twingap.draw("tiny", 0), tmp_path / "s.json")
