@@ -56,6 +56,7 @@ def interrupted(arguments, number, delay=1.0):
             line = running.stderr.readline()
             if not line:
                 assert running.wait() in (0, 2), before
+                running.communicate()
                 return None
             before += line
         running.send_signal(number)
@@ -198,12 +199,10 @@ def test_a_second_signal_ends_everything():
         "    while True: time.sleep(0.01)\n"
     )
     running = subprocess.Popen([sys.executable, "-c", stuck], stdout=subprocess.PIPE, text=True)
-    try:
+    with running:
         assert running.stdout is not None
         assert running.stdout.readline() == "begun\n"
         running.send_signal(signal.SIGINT)
         assert running.stdout.readline() == "first\n"
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=PATIENCE) == -signal.SIGINT
-    finally:
-        running.kill()
