@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from .certificate.proof import Certificate
 from .decision import Decision
+from .stop import current_stop, enforced
 
-Stopped = Literal["gap", "time_limit", "exhausted", "error"]
+# "interrupted" and "memory_limit": a solver says "time_limit" whatever ended it early, and ``opt.solve`` names the cause.
+Stopped = Literal["gap", "time_limit", "exhausted", "error", "interrupted", "memory_limit"]
 Holds = Literal["optimal", "feasible", "none"]
 
 
@@ -92,11 +95,12 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Deadline:
-    """Wall-clock limit that solvers ask between steps."""
+    """What ends a solver early, to be asked between steps: its time limit, an interrupt, its memory limit (``opt.stop``)."""
 
     def __init__(self, seconds: float) -> None:
         self.started = time.perf_counter()
         self.limit = seconds
+        self.stop = current_stop()
 
     @property
     def elapsed(self) -> float:
@@ -105,5 +109,14 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """True once the limit is reached."""
-        return self.elapsed >= self.limit
+        """True once the time limit is reached, or the solve must end for another reason."""
+        return self.elapsed >= self.limit or self.stop.reason is not None
+
+    @property
+    def left(self) -> float:
+        """Seconds that may still be used: 0 once passed."""
+        return 0.0 if self.stop.reason is not None else max(0.0, self.limit - self.elapsed)
+
+    def enforced(self) -> AbstractContextManager[None]:
+        """Steps inside end with ``LimitReached`` when the deadline passes, wherever they are in Python code."""
+        return enforced(lambda: self.passed)

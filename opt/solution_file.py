@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .arrays import Floats, Integers
 from .decision import Decision, GlobalDecision, LocalDecision
 from .files import write_atomically
 from .reading import ANY_NUMBER, Reader, Rule, read_json
-from .result import Result
+from .result import Result, Stopped
 from .snapshot import Snapshot
 from .snapshot_file import check_format
 
@@ -100,7 +101,7 @@ def load_solution(path: str | Path, snapshot: Snapshot) -> Solution:
         objective=_optional(top, "objective", math.nan),
         bound=_optional(top, "bound", math.inf),
         gap=_optional(top, "gap", math.inf),
-        stopped=top.text("stopped", ("gap", "time_limit", "exhausted", "error")),
+        stopped=top.text("stopped", get_args(Stopped)),
         holds=top.text("holds", ("optimal", "feasible", "none")),
         seconds=top.number("seconds", ANY_NUMBER),
         local=(_optional(local, "objective", math.nan), _optional(local, "bound", math.inf)),

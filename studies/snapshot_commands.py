@@ -43,18 +43,27 @@ def solve(
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 1e-4,
     time_limit: Annotated[float, typer.Option(help="Seconds after which to stop with what is held.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of solvers that draw.")] = 0,
+    memory_limit: Annotated[float, typer.Option(help="GB of memory that solving may take.")] = 3.0,
     output: Annotated[Path | None, typer.Option(help="Solution file to write.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="Certificate file to write: what proves the bound.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Solve a snapshot: the best decision found and a proved upper bound. Exit 1 when nothing was found."""
+    """Solve a snapshot: the best decision found and a proved upper bound. Exit 1 when nothing was found.
+
+    Ctrl-C (or SIGTERM) ends the solver at once; what it holds is printed and written, exit 130. A second one ends everything.
+    """
     from ..opt.certificate.certificate_file import save_certificate
+    from ..opt.interrupt import SolveInterrupted, ends_the_process
     from ..opt.snapshot_file import load_snapshot
     from ..opt.solution_file import save_solution, solution_to_json
     from ..opt.solve import solve as run
 
     epoch = load_snapshot(snapshot)
-    result = aside(run)(epoch, solver, gap, time_limit, seed, certificate=certificate is not None)
+    try:
+        with ends_the_process():
+            result = aside(run)(epoch, solver, gap, time_limit, seed, certificate is not None, memory_limit)
+    except SolveInterrupted as interrupted:
+        result = interrupted.result
     if output is not None:
         save_solution(result, epoch, output)
     if certificate is not None and result.certificate is not None:
@@ -79,7 +88,10 @@ def solve(
         for name, text in lines:
             typer.echo(f"{name:{width}s}{text}")
     if certificate is not None and result.certificate is None:
-        typer.echo(f"no bound was proved in {time_limit} s, so {certificate} was not written", err=True)
+        typer.echo(f"nothing that can be certified was proved ({result.stopped}), so {certificate} was not written", err=True)
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt
+    if certificate is not None and result.certificate is None:
         raise typer.Exit(NEGATIVE)
     if result.holds == "none":
         raise typer.Exit(NEGATIVE)

@@ -13,9 +13,9 @@ Where the line is below 0, Q >= 0 is the better line, y is 1, and what is left, 
 there than where the line meets 0. So l is moved there, and y never exceeds 1 (``fade_at``), wherever a line touches.
 
 Coverage. tau = T_multi needs M / tau <= W, and u >= 0: that is the root of the tree, cut here and nowhere else. C1 is judged to
-``FEASIBLE``: W counts as that much more at the root, and in cells that end just above M / W (``local_reduction.JUST``). The part
-of a cut at c covers up to c (1 + 1e-12) below it and from c (1 + 5e-13) above it. Levels are taken with 1e-12 added, which is worth
-3.6e-13 of tau: from c (1 + 5e-13) on no rounding in (11) gives a lower one. Everything off earns 0 and needs no cell.
+``FEASIBLE``: W counts as that much more at the root, and in cells that end just above M / W (``local_reduction.JUST``). The
+part of a cut at c covers up to c (1 + 1e-12) below it and from c (1 + 5e-13) above it. Levels are taken with 1e-12 added, which
+is worth 3.6e-13 of tau: from c (1 + 5e-13) on no rounding in (11) gives a lower one. Everything off earns 0 and needs no cell.
 
 Equal heads. u_j and f_j of heads with the same b, a, d and f_max may be exchanged (M / tau stays): some best decision has
 their u in falling order, and only such decisions need to be covered.

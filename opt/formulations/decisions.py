@@ -61,7 +61,7 @@ def global_off(part: GlobalPart, access: Integers) -> GlobalDecision:
 def any_access(part: GlobalPart) -> Integers:
     """An assignment that keeps C4: seats are filled in order."""
     aps = part.sinr_access.shape[-1]
-    return np.repeat(np.arange(len(part.capacity)), part.capacity)[:aps].astype(np.int64)
+    return np.repeat(np.arange(len(part.capacity)), np.minimum(part.capacity, aps))[:aps].astype(np.int64)
 
 
 def global_near(part: GlobalPart, access: Integers, on: Booleans, times: Floats, verification: Floats) -> GlobalDecision:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
 from ..errors import LicenceError
-from ..result import Answer, Budget
+from ..result import Answer, Budget, Deadline
 from ..snapshot import Snapshot
-from .pyomo_backend import Backend, pyomo_solver, solve_with
+from .pyomo_backend import Backend, solve_with
 
 PROOF = "Gurobi's dual bound in floating point at feasibility tolerance 1e-9, plus 1e-7 of the most each part could earn"
 
@@ -28,9 +30,29 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     Raises LicenceError when the licence is missing or too small (the wheel's own allows about 200 variables).
     """
     del rng
-    return solve_with(
-        Backend(pyomo_solver("gurobi_direct_minlp"), OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF
-    )
+    return solve_with(Backend(_stoppable, OPTIONS, read_log, explain), "reduced", snapshot, budget, PROOF)
+
+
+def _stoppable(deadline: Deadline) -> Any:
+    """Pyomo's interface to Gurobi for general nonlinear models, which ends when the deadline passes."""
+    direct: Any = import_module("pyomo.contrib.solver.solvers.gurobi.gurobi_direct_minlp").GurobiDirectMINLP
+
+    class Stoppable(direct):
+        def _create_solver_model(self, pyomo_model: Any, config: Any) -> Any:
+            with deadline.enforced():
+                made = direct._create_solver_model(self, pyomo_model, config)
+            if math.isfinite(deadline.stop.memory_left):
+                made[0].setParam("SoftMemLimit", deadline.stop.memory_left / 1e9)
+            return made
+
+    solver: Any = Stoppable()
+
+    def look(model: Any, _where: int) -> None:
+        if deadline.passed:
+            model.terminate()
+
+    solver._callback = look
+    return solver
 
 
 def explain(error: Exception) -> None:

@@ -49,7 +49,7 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
                 "is true; solver 'multistart' handles divisible subchannels only, use 'decomposition' or 'scip'",
                 field=f"{field}.whole_subchannels",
             )
-    deadline = Deadline(budget.time_limit)
+    deadline, half = Deadline(budget.time_limit), Deadline(0.5 * budget.time_limit)
     needs, data = committee_needs(snapshot.global_), reduce_local(snapshot.local)
     global_ = global_off(snapshot.global_, any_access(snapshot.global_))
     local = local_off(snapshot.local)
@@ -57,10 +57,10 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
     first = second = 0.0
     choice: _GlobalChoice | None = None
     for _ in range(STARTS):
-        if deadline.elapsed >= 0.5 * budget.time_limit:
+        if half.passed:
             break
         drawn = _draw_global(snapshot.global_, choice if rng.random() < 0.5 else None, rng)
-        candidate = _global_start(snapshot.global_, needs, drawn, deadline, rng)
+        candidate = _global_start(snapshot.global_, needs, drawn, half, rng)
         earned = float(evaluate_global(snapshot.global_, candidate).utility)
         if earned > second:
             global_, second, choice = candidate, earned, drawn
@@ -76,6 +76,33 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
             local, first, best = found, earned, begun
             trace.append(TracePoint(deadline.elapsed, first + second, math.inf))
     return Answer(Decision(local, global_), stopped="time_limit" if deadline.passed else "exhausted", trace=tuple(trace))
+
+
+class _Look(casadi.Callback):
+    """Asks between Ipopt's iterations whether the deadline has passed; Python sees signals then, too."""
+
+    def __init__(self, variables: int, rules: int, deadline: Deadline) -> None:
+        casadi.Callback.__init__(self)
+        self._lengths = {"x": variables, "lam_x": variables, "f": 1, "g": rules, "lam_g": rules}
+        self._deadline = deadline
+        self.construct("look", {})
+
+    def get_n_in(self) -> int:
+        """What casadi shows after an iteration."""
+        return casadi.nlpsol_n_out()
+
+    def get_n_out(self) -> int:
+        """Whether to stop."""
+        return 1
+
+    def get_sparsity_in(self, which: int) -> Any:
+        """All vectors, dense; of no length what is not there."""
+        return casadi.Sparsity.dense(self._lengths.get(casadi.nlpsol_out(which), 0), 1)
+
+    def eval(self, arg: Any) -> list[float]:
+        """1: stop."""
+        del arg
+        return [1.0 if self._deadline.passed else 0.0]
 
 
 class _Program:
@@ -105,14 +132,17 @@ class _Program:
         """A constraint (vectors: each entry)."""
         self.rules.append(expression)
 
-    def maximise(self, objective: Any, seconds: float) -> list[Floats]:
+    def maximise(self, objective: Any, deadline: Deadline) -> list[Floats]:
         """A local optimum (or where Ipopt stopped), one array per call of ``vector``."""
         problem = {"x": casadi.vertcat(*self.variables), "f": -objective, "g": casadi.vertcat(*self.rules)}
-        options = {
+        seconds = min(deadline.left, 1e20)
+        options: dict[str, Any] = {
             "print_time": False,
             "error_on_fail": False,
             "ipopt": {"print_level": 0, "sb": "yes", "max_iter": 300, "max_wall_time": max(seconds, 0.01), "tol": 1e-8},
         }
+        look = _Look(problem["x"].shape[0], problem["g"].shape[0], deadline)
+        options["iteration_callback"] = look
         solver = casadi.nlpsol("start", "ipopt", problem, options)
         found = solver(x0=self.start, lbx=self.low, ubx=self.high, lbg=-math.inf, ubg=0.0)["x"]
         flat = np.array(found, dtype=np.float64).reshape(-1)
@@ -177,7 +207,7 @@ def _local_start(
     while keep.any() and not deadline.passed:
         on = np.flatnonzero(keep).astype(np.int64)
         program, objective = local_program(data, on, tau, rng)
-        found = program.maximise(objective, deadline.limit - deadline.elapsed)
+        found = program.maximise(objective, deadline)
         uplink, cpu = np.zeros(count), np.zeros(count)
         uplink[on], cpu[on] = np.maximum(found[0], 0.0), np.clip(found[1], 0.0, 1.0) * data.cpu_max[on]
         tau = float(found[2][0]) if data.multicast_need > 0.0 else 0.0
@@ -272,7 +302,7 @@ def _global_start(
     while working.any() and not deadline.passed:
         on = integers(np.flatnonzero(working))
         program, objective = global_program(part, needs, access, on, kept, rng)
-        found = program.maximise(objective, deadline.limit - deadline.elapsed)
+        found = program.maximise(objective, deadline)
         times, verification = np.full((committees, 4), np.inf), np.full(committees, np.inf)
         for i, values in zip(on, found, strict=True):
             times[i] = np.where(kept[i] > 0.0, values[:4], np.inf)

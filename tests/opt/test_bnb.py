@@ -148,7 +148,7 @@ def test_compiled_cone_is_the_cvxpy_problem():
     problem = cp.Problem(cp.Maximize(weight @ x - 0.7 * y), rows)
     compiled = CompiledCone(problem, {"weight": weight, "floor": floor}, {"x": x, "y": y}, {"limit": limit})
     numbers = {"weight": np.array([1.0, 3.0, 2.0]), "floor": np.array([-1.0, 0.25, 0.5])}
-    found = compiled.solve(numbers)
+    found = compiled.solve(numbers, Deadline(60.0))
     weight.value, floor.value = numbers["weight"], numbers["floor"]
     problem.solve(solver=cp.CLARABEL, warm_start=False)
     assert found.values["x"] == pytest.approx(x.value, abs=1e-6)

@@ -13,7 +13,7 @@ from ...decision import Decision
 from ...errors import InputError
 from ...result import Answer, Budget, Deadline, Stopped, TracePoint, relative_gap
 from ...snapshot import Snapshot
-from .global_tree import GlobalTree
+from .global_tree import MOST_ROOTS, GlobalTree
 from .local_tree import LocalTree
 from .search import Search
 
@@ -59,11 +59,14 @@ def solve(snapshot: Snapshot, budget: Budget, rng: np.random.Generator) -> Answe
         stages["local" if search is searches[0] else "global"] += deadline.elapsed - started
     for name, search in zip(("local", "global"), searches, strict=True):
         stages |= {f"{name} nodes": float(search.nodes), f"{name} cones": float(search.tree.solves)}
+    proof = PROOF
+    if trees[1].too_many:
+        proof += f"; global part not searched: more than {MOST_ROOTS} ways to share its APs, and the search starts from each"
     return Answer(
         decision=Decision(trees[0].decision, trees[1].decision),
         local_bound=searches[0].bound,
         global_bound=searches[1].bound,
-        proof=PROOF,
+        proof=proof,
         stopped=stopped,
         trace=tuple(trace),
         stages=stages,

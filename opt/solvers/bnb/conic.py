@@ -8,7 +8,7 @@ Nothing is warm-started: the same numbers give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arrays import Floats, Integers
+from ...result import Deadline
+from ...stop import LimitReached
 
 # Libraries without types: whatever comes out of them becomes a typed array in this file.
 cp: Any = import_module("cvxpy")
@@ -94,10 +96,11 @@ class CompiledCone:
         self._settings.max_threads = 1
         self.solves = 0
 
-    def solve(
-        self, numbers: Mapping[str, Floats | float], tolerance: float = TOLERANCE, seconds: float = 60.0
-    ) -> ConicSolution:
-        """Solve with these parameter values; every parameter must be given. Duals of inequalities are clipped to >= 0."""
+    def solve(self, numbers: Mapping[str, Floats | float], deadline: Deadline, tolerance: float = TOLERANCE) -> ConicSolution:
+        """Solve with these parameter values; every parameter must be given. Duals of inequalities are clipped to >= 0.
+
+        Clarabel asks between iterations whether the deadline has passed; where it stops, its numbers are as good as any prices.
+        """
         flat = np.concatenate(
             [np.atleast_1d(np.asarray(numbers[name], dtype=np.float64)).ravel(order="F") for name in self._parameters]
         )
@@ -109,9 +112,10 @@ class CompiledCone:
         )
         settings = self._settings
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
-        settings.time_limit = max(seconds, 1e-3)
+        settings.time_limit = max(deadline.left, 1e-3)
         nothing = sp.csc_matrix((variables, variables))
         solver = clarabel.DefaultSolver(nothing, data[:variables], matrix, data[-self._sizes[2] :], self._cones, settings)
+        solver.set_termination_callback(_asks(deadline))
         solution = solver.solve()
         self.solves += 1
         status = str(solution.status)
@@ -133,6 +137,20 @@ def _cones(dims: Any) -> list[Any]:
     if dims.nonneg:
         cones.append(clarabel.NonnegativeConeT(dims.nonneg))
     return cones + [clarabel.SecondOrderConeT(size) for size in dims.soc]
+
+
+def _asks(deadline: Deadline) -> Callable[[Any], bool]:
+    """What Clarabel asks after each iteration: whether to end."""
+    return lambda _information: deadline.passed
+
+
+def compiled_by(deadline: Deadline, compiling: Callable[[], CompiledCone]) -> CompiledCone | None:
+    """The compiled program; None when the deadline passes while cvxpy works on it."""
+    try:
+        with deadline.enforced():
+            return compiling()
+    except LimitReached:
+        return None
 
 
 def _affine_map(draws: list[Floats], forms: list[Floats]) -> tuple[Floats, Integers, Integers, Floats]:

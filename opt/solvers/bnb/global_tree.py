@@ -8,6 +8,7 @@ It is relaxed by ``global_cone``, bounded and tightened by ``global_bound``; inc
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -15,12 +16,11 @@ import numpy as np
 
 from ...arrays import Floats, Integers
 from ...decision import GlobalDecision
-from ...errors import InputError
 from ...global_equations import evaluate_global
 from ...global_reduction import decision_of_times
 from ...result import Deadline
 from ...snapshot import GlobalPart
-from .conic import CompiledCone, ConicSolution
+from .conic import CompiledCone, ConicSolution, compiled_by
 from .global_bound import GlobalProof, bound_box, faint, horizon, proved, tightened_box
 from .global_box import GlobalNode, GlobalPrices, assigned, count_vectors, loads
 from .global_cone import GlobalNumbers, compile_global
@@ -37,7 +37,8 @@ MOST_ROOTS = 20_000
 
 
 class GlobalTree:
-    """What ``search`` needs of the global part. decision, objective: the best found."""
+    """What ``search`` needs of the global part. decision, objective: the best found; too_many: there are more vectors of counts
+    than it can start from."""
 
     def __init__(self, part: GlobalPart) -> None:
         self.part = part
@@ -50,6 +51,7 @@ class GlobalTree:
         )
         self.objective = float(evaluate_global(part, self.decision).utility)
         self.trivial_bound = n.benefit * aps * (1.0 + 1e-12) + faint(n)
+        self.too_many = False
         self._cone: CompiledCone | None = None
 
     @property
@@ -57,18 +59,22 @@ class GlobalTree:
         """Cone programs solved so far."""
         return 0 if self._cone is None else self._cone.solves
 
-    def roots(self) -> tuple[list[GlobalNode], float]:
-        """One node for each vector of counts."""
+    def roots(self, deadline: Deadline | None = None) -> tuple[list[GlobalNode], float]:
+        """One node for each vector of counts.
+
+        None at all, under the bound of a free lunch, when there are more than MOST_ROOTS or the deadline passes before.
+        """
         n = self.numbers
         committees, aps = len(n.leader), len(n.access[0])
         nodes: list[GlobalNode] = []
         plain = np.zeros(committees), np.full(committees, 0.5), np.ones(n.broadcast.shape)
-        for counts in count_vectors(self.part.capacity, aps):
-            if len(nodes) >= MOST_ROOTS:
-                raise InputError(
-                    f"leave more than {MOST_ROOTS} ways to share {aps} APs; solver bnb starts from each of them",
-                    field="global.committees",
-                )
+        vectors = list(itertools.islice(count_vectors(self.part.capacity, aps), MOST_ROOTS + 1))
+        self.too_many = len(vectors) > MOST_ROOTS
+        if self.too_many:
+            return [], self.trivial_bound
+        for counts in vectors:
+            if deadline is not None and deadline.passed:
+                return [], self.trivial_bound
             used = counts > 0
             node = GlobalNode(
                 counts=counts,
@@ -120,13 +126,14 @@ class GlobalTree:
             return None
         level, slope = secant(self.numbers.decay, node.low, node.high)
         numbers = self._numbers_of(node, level, slope, least, most, 1.0)
-        found = self._program().solve(numbers, seconds=deadline.limit - deadline.elapsed)
-        return found if found.usable else None
+        found = self._solved(numbers, deadline)
+        return found if found is not None and found.usable else None
 
-    def _program(self) -> CompiledCone:
+    def _solved(self, numbers: dict[str, Floats | float], deadline: Deadline) -> ConicSolution | None:
+        """The cone program with these numbers; None when the deadline passes while cvxpy compiles it."""
         if self._cone is None:
-            self._cone = compile_global(self.numbers)
-        return self._cone
+            self._cone = compiled_by(deadline, lambda: compile_global(self.numbers))
+        return None if self._cone is None else self._cone.solve(numbers, deadline)
 
     def _numbers_of(
         self, node: GlobalNode, level: Floats, slope: Floats, least: Floats, most: Floats, limit: float
@@ -241,8 +248,8 @@ class GlobalTree:
         for _ in range(MOST_CLIMBS):
             level, slope = tangent(n.decay, delay)
             numbers = self._numbers_of(inside, level, slope, load, load, 1.0 - RESERVE)
-            found = self._program().solve(numbers, seconds=deadline.limit - deadline.elapsed)
-            if not found.usable or found.infeasible or deadline.passed:
+            found = self._solved(numbers, deadline)
+            if found is None or not found.usable or found.infeasible or deadline.passed:
                 return None
             again = self._offer(inside, access, found.values, load)
             if again <= earned + CLIMB * abs(earned):

@@ -18,7 +18,7 @@ from ...local_equations import evaluate_local
 from ...local_reduction import recover_local, reduce_local
 from ...result import Deadline
 from ...snapshot import LocalPart
-from .conic import CompiledCone, ConicSolution
+from .conic import CompiledCone, ConicSolution, compiled_by
 from .lines import between, secant, tangent, without
 from .local_bound import LocalProof, bound_box, faint, horizon, proved, tightened_box
 from .local_box import OUTWARD, LocalNode, LocalPrices, pieces
@@ -53,8 +53,8 @@ class LocalTree:
 
     # -- roots -----------------------------------------------------------------------------------------------------
 
-    def roots(self) -> tuple[list[LocalNode], float]:
-        """Nodes that cover every decision which earns anything, and the bound of all others."""
+    def roots(self, deadline: Deadline | None = None) -> tuple[list[LocalNode], float]:
+        """Nodes that cover every decision which earns anything, and the bound of all others (without time: of all)."""
         numbers = self.numbers
         count = len(numbers.worth)
         if count == 0:
@@ -63,6 +63,8 @@ class LocalTree:
         tail = self._faint
         everyone, nothing = np.ones(count, dtype=np.bool_), np.zeros(count)
         for piece in pieces(self.reduced):
+            if deadline is not None and deadline.passed:
+                return [], self.trivial_bound
             node = LocalNode(
                 piece,
                 piece.left,
@@ -109,8 +111,8 @@ class LocalTree:
         n = self.numbers
         delays = node.piece.delay(node.left), node.piece.delay(node.right)
         level, slope = secant(n.decay, delays[0] + node.low, delays[1] + node.high)
-        found = self._program().solve(self._numbers_of(node, level, slope), seconds=deadline.limit - deadline.elapsed)
-        return found if found.usable else None
+        found = self._solved(self._numbers_of(node, level, slope), deadline)
+        return found if found is not None and found.usable else None
 
     def prices(self, node: LocalNode, found: ConicSolution) -> LocalPrices:
         """The program's duals in utility."""
@@ -120,10 +122,11 @@ class LocalTree:
             views = views + found.duals[f"cut {c}"] * cut.prices.views
         return LocalPrices(float(found.duals["budget"][0]) * scale, views, found.infeasible)
 
-    def _program(self) -> CompiledCone:
+    def _solved(self, numbers: dict[str, Floats | float], deadline: Deadline) -> ConicSolution | None:
+        """The cone program with these numbers; None when the deadline passes while cvxpy compiles it."""
         if self._cone is None:
-            self._cone = compile_local(self.numbers)
-        return self._cone
+            self._cone = compiled_by(deadline, lambda: compile_local(self.numbers))
+        return None if self._cone is None else self._cone.solve(numbers, deadline)
 
     def _numbers_of(self, node: LocalNode, level: Floats, slope: Floats, tau: float | None = None) -> dict[str, Floats | float]:
         weight = self.numbers.worth / self.numbers.worth.max()
@@ -214,10 +217,8 @@ class LocalTree:
         earned, free = -math.inf, True
         for _ in range(MOST_CLIMBS):
             level, slope = tangent(n.decay, node.piece.delay(tau) + own)
-            found = self._program().solve(
-                self._numbers_of(inside, level, slope, tau), seconds=deadline.limit - deadline.elapsed
-            )
-            if not found.usable or found.infeasible or deadline.passed:
+            found = self._solved(self._numbers_of(inside, level, slope, tau), deadline)
+            if found is None or not found.usable or found.infeasible or deadline.passed:
                 return None
             share = np.maximum(found.values["on"], 1e-6)
             now = (share > 0.5) & on

@@ -52,8 +52,8 @@ class Tree(Protocol[NodeT]):
         """Cone programs solved so far."""
         ...
 
-    def roots(self) -> tuple[list[NodeT], float]:
-        """Boxes that cover the part's decisions, and the bound of those they leave out."""
+    def roots(self, deadline: Deadline | None = None) -> tuple[list[NodeT], float]:
+        """Boxes that cover the part's decisions, and the bound of those they leave out (without time: all of them)."""
         ...
 
     def relaxed(self, node: NodeT, deadline: Deadline) -> ConicSolution | None:
@@ -102,7 +102,8 @@ class Search:
         if deadline.passed:
             self.kept = self.bound
             return
-        roots, self.kept = self.tree.roots()
+        # Half of the time at most: the other tree wants some, and so does searching.
+        roots, self.kept = self.tree.roots(Deadline(0.5 * deadline.left))
         self._push(roots)
         self._update()
 

@@ -8,6 +8,7 @@ from ...arrays import Integers, floats, integers
 from ...certificate.proof import LEAF, GlobalProof
 from ...decision import GlobalDecision
 from ...evaluation import FEASIBLE
+from ...formulations.decisions import any_access
 from ...global_equations import evaluate_global
 from ...global_range import most_benefit
 from ...result import Deadline
@@ -46,20 +47,13 @@ def held(part: GlobalPart, decision: GlobalDecision, access: Integers) -> tuple[
         return decision, float(evaluate_global(part, decision).utility)
 
 
-def some_access(part: GlobalPart) -> Integers:
-    """The first APs to the first committee, and so on within the capacities."""
-    points = part.sinr_access.shape[-1]
-    room = np.minimum(part.capacity, points)
-    return integers(np.repeat(np.arange(len(room)), room)[:points])
-
-
 def out_of_range(part: GlobalPart, deadline: Deadline, certify: bool) -> PartAnswer[GlobalDecision]:
     """The answer where closed forms have no numbers to work with (``global_range``): everything off, at most B for each AP.
 
     Its proof has one leaf; multipliers and coverage do not matter to a bound that holds for every decision.
     """
     bound = most_benefit(part)
-    access = some_access(part)
+    access = any_access(part)
     decision, objective = held(part, all_off(part, access), access)
     proof = None
     if certify:

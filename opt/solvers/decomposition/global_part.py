@@ -19,6 +19,7 @@ import numpy as np
 from ...arrays import Floats, Integers, floats
 from ...certificate.proof import DELAY_CUT, LOAD_CUT, GlobalProof
 from ...decision import GlobalDecision
+from ...formulations.decisions import any_access
 from ...global_equations import TIMEOUT_TOLERANCE, committee_spectrum
 from ...global_range import GlobalNumbers, global_numbers
 from ...global_reduction import decision_of_times
@@ -29,12 +30,19 @@ from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW
 from .global_curve import COLUMNS, curve_capped, curve_until_timeout
 from .global_held import attained, held, out_of_range
 from .global_leaf import earned_with
+from .global_many import OnePrice, enumerable
 from .global_proof import global_proof
 from .global_response import SLACK, GlobalModel, time_with, verification
 from .global_search import LOADS, NOTHING, examine, phases_with, quick_bounds, root_boxes
 from .part_answer import PartAnswer
 from .proof_tree import ProofTree
 from .whole_global import solve_whole_global
+from .whole_limits import global_tables_fit, nothing_global
+
+# Boxes bounded between two looks at the deadline.
+BOXES_AT_ONCE = 256
+# Part of its time that the search may use when a certificate is wanted, and seconds that writing one has in any case.
+SEARCHING, LEAST_PROVING = 0.8, 0.5
 
 
 def global_model(part: GlobalPart, numbers: GlobalNumbers) -> GlobalModel:
@@ -102,20 +110,25 @@ def solve_global(
     One epoch (no batch axes). Stops at the deadline with what it holds. With ``whole_subchannels`` the search is
     ``whole_global``'s. With ``certify`` the answer holds the proof of its bound.
     """
+    if part.whole_subchannels and not global_tables_fit(part, deadline):
+        relaxed = solve_global(replace(part, whole_subchannels=False), relative, absolute, deadline, certify)
+        return nothing_global(part, relaxed)
     if part.whole_subchannels:
         return solve_whole_global(part, relative, absolute, deadline, solve_global, certify)
     numbers = global_numbers(part)
     if numbers is None:
         return out_of_range(part, deadline, certify)
-    search = _Search(part, numbers, relative, absolute, deadline)
+    # Writing the proof down takes time, too.
+    searching = Deadline(SEARCHING * deadline.left) if certify else deadline
+    search = _Search(part, numbers, relative, absolute, searching)
     stopped = search.run()
     decision, objective = held(part, search.decision(), search.access)
     bound = attained(search.bound, objective, search.resolution)
     search.stages["decision"] = time.perf_counter() - search.finished
     proof = None
     if certify:
-        proof = search.proof(bound)
-        bound = proof.bound
+        proof = search.proof(bound, Deadline(max(deadline.left, LEAST_PROVING)))
+        bound = bound if proof is None else proof.bound
     search.trace.append((deadline.elapsed, objective, bound))
     return PartAnswer(decision, objective, bound, stopped, tuple(search.trace), search.stages, proof)
 
@@ -129,10 +142,15 @@ class _Search:
         self.model = global_model(part, numbers)
         committees, points = self.model.needs.shape
         self.most = self._most()
-        self.counts = count_vectors(np.array(part.capacity, dtype=np.int64), points)
-        self.access = self._some_access(self.counts[0].astype(np.float64))
-        self.loads, self.spectrum, self.served = np.zeros(committees), np.zeros(committees), np.zeros(committees)
-        self.objective, self.bound, self.closed = 0.0, math.inf, -math.inf
+        self.capacity: Integers = np.array(part.capacity, dtype=np.int64)
+        # Without them (too many to start from each) there is one price and no search.
+        self.counts = count_vectors(self.capacity, points) if enumerable(self.capacity, points, deadline) else None
+        self.access = any_access(part)
+        self.loads: Floats = np.zeros(committees)
+        self.spectrum: Floats = np.zeros(committees)
+        self.served: Floats = np.zeros(committees)
+        self.objective: float = 0.0
+        self.bound, self.closed = math.inf, -math.inf
         self.shown = 0.0  # of the objective, in the trace
         # Of C5: where the search starts; the latest one afterwards.
         self.price = 0.1 * part.benefit * points / self.model.budget
@@ -166,23 +184,29 @@ class _Search:
     def run(self) -> Stopped:
         """Branch and bound until the gap is closed, the deadline passes or nothing can be split any more."""
         started = time.perf_counter()
+        if self.counts is None:
+            return self._at_one_price()
         boxes = root_boxes(self.model, self.counts)
         price = self.price
-        bounds = quick_bounds(self.model, boxes, price)
+        bounds = self._quick_bounds(boxes, price)
+        if bounds is None:
+            return self._at_one_price()
         order = int(np.argmax(bounds))
         for bound in bounds:
             self.tree.add(float(bound), price)
         price = self._examine(boxes[order], self._some_access(boxes[order, COUNT]), price)[1]
-        again = quick_bounds(self.model, boxes, price)
-        for place, bound in enumerate(again):
-            self.tree.improve(place, float(bound), price)
-        bounds = np.minimum(bounds, again)
+        again = self._quick_bounds(boxes, price)
+        if again is not None:
+            for place, bound in enumerate(again):
+                self.tree.improve(place, float(bound), price)
+            bounds = np.minimum(bounds, again)
         if self.objective <= 0.0:
             # Without a price, committees for which off is best are worth 0 exactly: no slack is left where nobody earns.
-            free = quick_bounds(self.model, boxes, 0.0)
-            for place, bound in enumerate(free):
-                self.tree.improve(place, float(bound), 0.0)
-            bounds = np.minimum(bounds, free)
+            free = self._quick_bounds(boxes, 0.0)
+            if free is not None:
+                for place, bound in enumerate(free):
+                    self.tree.improve(place, float(bound), 0.0)
+                bounds = np.minimum(bounds, free)
         heap = [
             (-float(bound), place, boxes[place], self._some_access(boxes[place, COUNT]), price)
             for place, bound in enumerate(bounds)
@@ -216,9 +240,39 @@ class _Search:
         self.stages["search"] = self.finished - started - self.stages["roots"]
         return stopped
 
-    def proof(self, claim: float) -> GlobalProof:
-        """What proves that nobody earns more than ``claim``."""
-        return global_proof(self.model, self.counts, self.tree, claim)
+    def _quick_bounds(self, boxes: Floats, price: float) -> Floats | None:
+        """Bounds of all boxes at one price; None when the deadline passes before."""
+        found: list[Floats] = []
+        for first in range(0, len(boxes), BOXES_AT_ONCE):
+            if first and self.deadline.passed:
+                return None
+            found.append(quick_bounds(self.model, boxes[first : first + BOXES_AT_ONCE], price))
+        return np.concatenate(found)
+
+    def _at_one_price(self) -> Stopped:
+        """Bound and decisions without a search (``global_many``)."""
+        started = time.perf_counter()
+        one = OnePrice(self.model, self.capacity, self.price)
+        one.minimise(0.1 * self.relative * self.model.benefit + self.absolute, self.deadline)
+        self.stages["price"] = time.perf_counter() - started
+        one.decide(self.deadline)
+        self.price = one.price
+        if one.objective > 0.0:
+            self.objective, self.served, self.access = one.objective, one.counts, one.access
+            self.loads, self.spectrum = one.loads, one.spectrum
+        free = self.model.benefit * len(self.access) * (1.0 + SLACK)  # everybody served at once, for nothing
+        self._prove(min(one.bound, free))
+        self.finished = time.perf_counter()
+        self.stages["decisions"] = self.finished - started - self.stages["price"]
+        if self.bound - self.objective <= self.tolerance:
+            return "gap"
+        return "time_limit" if self.deadline.passed else "exhausted"
+
+    def proof(self, claim: float, deadline: Deadline) -> GlobalProof | None:
+        """What proves that nobody earns more than ``claim``; None without a search of all counts, or time to write it down."""
+        if self.counts is None or not self.tree.nodes:
+            return None
+        return global_proof(self.model, self.counts, self.tree, claim, deadline)
 
     def _some_access(self, counts: Floats) -> Integers:
         access: Integers = np.zeros(int(self.model.needs.shape[1]), dtype=np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...arrays import Floats, Integers, floats, integers
 from ...certificate.proof import LEAF, LOAD_CUT, GlobalProof
+from ...result import Deadline
 from .global_assignment import any_assignment
 from .global_bound import COUNT, LOAD_HIGH, LOAD_LOW, TIME_HIGH, TIME_LOW, bound_at, tighten_times
 from .global_response import GlobalModel
@@ -15,8 +16,9 @@ from .global_search import root_boxes
 from .proof_tree import ProofTree, leaf_claims
 
 
-def global_proof(model: GlobalModel, counts: Integers, tree: ProofTree, claim: float) -> GlobalProof:
+def global_proof(model: GlobalModel, counts: Integers, tree: ProofTree, claim: float, deadline: Deadline) -> GlobalProof | None:
     """The proof of a search whose first cells are the vectors of ``counts``; cells have one multiplier, their price.
+    None when the deadline passes before it is written.
 
     Slopes and potentials are found again here, so that searches need not keep them. ``bound`` of the proof may exceed ``claim``
     by what rounding makes of that.
@@ -33,6 +35,8 @@ def global_proof(model: GlobalModel, counts: Integers, tree: ProofTree, claim: f
             box = boxes.pop()
             kinds.append(LEAF if is_leaf else node.kind)
             if is_leaf:
+                if deadline.passed:
+                    return None
                 bound, both = _slopes_and_potentials(model, box, node.multipliers[0])
                 prices.append(node.multipliers[0])
                 multipliers.append(both)

@@ -10,7 +10,7 @@ equal in every number only the order u_j >= u_j' for j < j' is kept (exchanging 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 
@@ -31,6 +31,7 @@ from .local_off import nobody_runs
 from .local_primal import APART, APART_ENOUGH, Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
 from .proof_tree import local_proof
+from .whole_limits import local_tables_fit, nothing_local
 from .whole_local import solve_whole_local
 
 
@@ -54,6 +55,8 @@ def solve_local(
     Or until nothing but the slack for rounding is left of the gap ("exhausted"). With ``certify`` the answer holds the proof
     of its bound. With ``whole_subchannels`` the search is ``whole_local``'s.
     """
+    if part.whole_subchannels and not local_tables_fit(part, deadline):
+        return nothing_local(part, solve_local(replace(part, whole_subchannels=False), relative, absolute, deadline))
     if part.whole_subchannels:
         return solve_whole_local(part, relative, absolute, deadline, certify)
     started = perf_counter()

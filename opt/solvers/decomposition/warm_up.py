@@ -12,10 +12,12 @@ from functools import cache
 import numpy as np
 
 from ...families import draw_family
+from ...global_range import global_numbers
 from ...local_reduction import reduce_local
 from ...result import Deadline
 from ...snapshot import LocalPart, Multicast, Snapshot, TimeoutRule
-from .global_part import solve_global
+from .global_many import OnePrice
+from .global_part import global_model, solve_global
 from .local_heads import heads_of
 from .local_part import solve_local
 from .local_primal import allocate, tune_share
@@ -51,3 +53,9 @@ def _share_is_tuned(part: LocalPart) -> None:
 def _prepare_global(multicast: Multicast, rule: TimeoutRule, whole: bool) -> None:
     part = draw_family("whole" if whole else "tiny", 0, multicast=multicast, timeout_rule=rule, whole_subchannels=whole).global_
     solve_global(part, 1e-3, 0.0, Deadline(math.inf), certify=True)
+    if not whole:
+        # No time to start from every vector of counts.
+        numbers = global_numbers(part)
+        assert numbers is not None
+        one = OnePrice(global_model(part, numbers), np.array(part.capacity, dtype=np.int64), 0.1)
+        one.minimise(0.0, Deadline(math.inf))

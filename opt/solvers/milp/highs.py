@@ -94,6 +94,12 @@ class Relaxation:
         for name, value in OPTIONS.items():
             self._set(name, value)
         self.highs.passModel(to_highs(self.linear, self.unit))
+        self.highs.cbSimplexInterrupt.subscribe(self._leave)
+
+    def _leave(self, event: highspy.highs.HighsCallbackEvent) -> None:
+        """Python sees signals, and the deadline what they say, only where HiGHS comes back to it."""
+        if self.deadline.passed:
+            event.interrupt()
 
     def _set(self, name: str, value: str | float) -> None:
         if self.highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
@@ -101,7 +107,7 @@ class Relaxation:
 
     def _run(self) -> highspy.HighsModelStatus:
         # HiGHS counts its limit from the creation of the object.
-        self._set("time_limit", self.highs.getRunTime() + max(0.0, self.deadline.limit - self.deadline.elapsed))
+        self._set("time_limit", self.highs.getRunTime() + min(self.deadline.left, 1e20))
         self.highs.run()
         return self.highs.getModelStatus()
 
@@ -158,12 +164,7 @@ class Relaxation:
             if held or self.deadline.passed:
                 event.interrupt()
 
-        def leave(event: highspy.highs.HighsCallbackEvent) -> None:
-            if self.deadline.passed:
-                event.interrupt()
-
         self.highs.cbMipInterrupt.subscribe(interrupt)
-        self.highs.cbSimplexInterrupt.subscribe(leave)
         status = self._run()
         info = self.highs.getInfo()
         found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible

@@ -17,6 +17,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from ...arrays import Floats
 from ...decision import GlobalDecision, LocalDecision
 from ...result import Deadline
+from ...stop import LimitReached
 from .highs import Relaxation, Searched
 from .program import Program, TangentPoints
 
@@ -122,7 +123,11 @@ class Refinement(Generic[PartDecision]):
         scale = part.unit + abs(part.objective)
         known = opened.bound - part.objective if opened.solved else scale
         precision = min(max(0.2 * known / scale, FINE), COARSE)
-        relaxation = Relaxation(part.build(opened.case), part.unit, self.points, deadline)
+        try:
+            with deadline.enforced():
+                relaxation = Relaxation(part.build(opened.case), part.unit, self.points, deadline)
+        except LimitReached:
+            return
         solved = relaxation.tighten(precision, rounds=3)
         self.stages["linear"] += self.clock.elapsed - start
         if solved is None:
