@@ -1,0 +1,47 @@
+"""Real numbers as balls: what is computed encloses the exact result, and a comparison is True only where it is proved.
+
+``arb`` rounds outward, knows no overflow, and answers False to whatever its balls leave open (and to every question about NaN):
+``not x < y`` therefore proves nothing. Floats of files are exact real numbers (``exact``). Precision is raised, by ``settle``
+alone, until a claim is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from flint import arb, ctx
+
+Problem = TypeVar("Problem")
+
+ZERO, ONE = arb(0), arb(1)
+INFINITE, EMPTY = arb.pos_inf(), arb.neg_inf()
+# Bits of the balls' midpoints, one after the other while a claim is neither proved nor refuted.
+PRECISIONS = (64, 128, 256, 512, 1024, 2048)
+# Seconds after which a job counts as never done, as the evaluator has it (``opt.rates``).
+NEVER = arb(10) ** 12
+
+
+def exact(x: float) -> arb:
+    """The real number that a float or an integer is, whatever the precision."""
+    return arb(x)
+
+
+def settle(
+    prepare: Callable[[], Problem], value: Callable[[Problem, int], arb], claims: Sequence[float], start: int = PRECISIONS[0]
+) -> list[arb]:
+    """``value(problem, leaf)`` of every leaf, each at the first precision (from ``start`` bits) at which its ball lies on one side
+    of its claim.
+
+    ``prepare`` restates the problem at the precision of the moment. A ball that the last precision leaves undecided comes back
+    as it is: no comparison with its claim will hold.
+    """
+    found, undecided = [INFINITE] * len(claims), list(range(len(claims)))
+    for bits in PRECISIONS:
+        if undecided and bits >= start:
+            with ctx.workprec(bits):
+                problem = prepare()
+                for leaf in undecided:
+                    found[leaf] = value(problem, leaf)
+            undecided = [leaf for leaf in undecided if not (found[leaf] <= claims[leaf] or found[leaf] > claims[leaf])]
+    return found
