@@ -16,8 +16,9 @@ Problem = TypeVar("Problem")
 
 ZERO, ONE = arb(0), arb(1)
 INFINITE, EMPTY = arb.pos_inf(), arb.neg_inf()
-# Bits of the balls' midpoints, one after the other while a claim is neither proved nor refuted.
-PRECISIONS = (64, 128, 256, 512, 1024, 2048)
+# Bits of the balls' midpoints, one after the other while a claim is not proved; refuted from the second on (below it, what a
+# wide ball leaves open may have cost more than it should).
+PRECISIONS = (64, 256, 1024)
 # Seconds after which a job counts as never done, as the evaluator has it (``opt.rates``).
 NEVER = arb(10) ** 12
 
@@ -43,5 +44,6 @@ def settle(
                 problem = prepare()
                 for leaf in undecided:
                     found[leaf] = value(problem, leaf)
-            undecided = [leaf for leaf in undecided if not (found[leaf] <= claims[leaf] or found[leaf] > claims[leaf])]
+            final = bits > PRECISIONS[0]
+            undecided = [k for k in undecided if not (found[k] <= claims[k] or (final and found[k] > claims[k]))]
     return found
