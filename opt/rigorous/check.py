@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flint import arb
 
-from ..certificate.proof import Certificate, LocalProof, WholeGlobalProof
+from ..certificate.proof import Certificate, WholeGlobalProof
 from ..snapshot import Snapshot
 from ..solution_file import Solution
 from ..verify import Check
