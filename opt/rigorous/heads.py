@@ -56,7 +56,7 @@ class Head:
         r"""With ``total`` = n subchannels, u of them for the upload, the rest for multicast at nu s / (n - u) (rule Split).
 
         s = ``seconds``, nu = ``price``, low <= u <= high; EMPTY: it cannot multicast. Without peers (s = 0) all goes into the
-        upload. Otherwise it is a head with worth w exp(-A d/n) and need d/n that buys v = u / (n - u) at nu s / n, less nu s / n.
+        upload. Otherwise a head with worth w exp(-A d/n) and need d/n that buys v = u / (n - u) at nu s / n, less nu s / n.
         """
         if low > total or (low >= total and not seconds.is_zero()):
             return EMPTY

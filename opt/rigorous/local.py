@@ -50,7 +50,7 @@ class Cell:
 
 
 def cut_boxes(boxes: Boxes, head: int, order: Sequence[int], last: float, first: float) -> tuple[Boxes, Boxes]:
-    """Boxes up to ``last`` for ``head`` and later ones in ``order``, and from ``first`` on for it and earlier ones (rule Order)."""
+    """Boxes up to ``last`` for ``head`` and later ones in ``order``; from ``first`` on for it and earlier ones (rule Order)."""
     later, earlier = {j for j in order if j >= head}, {j for j in order if j <= head}
     below = tuple((low, min(high, last)) if j in later else (low, high) for j, (low, high) in enumerate(boxes))
     return below, tuple((max(low, first), high) if j in earlier else (low, high) for j, (low, high) in enumerate(boxes))
