@@ -189,8 +189,9 @@ def prove_local(part: LocalPart, proof: LocalProof) -> list[arb] | None:
     root = Cell((0.0, math.inf), ((0.0, math.inf),) * len(order), numbers)
 
     def split(cell: Cell, kind: int, cut: int) -> tuple[Cell, Cell] | None:
-        head = 0 if kind == TIME_CUT else which[cut]
-        return cell.split(kind, head, order[head], where[cut], whole=proof.whole) if head < len(order) else None
+        head = which[cut]
+        fits = head < (1 if kind == TIME_CUT else len(order))
+        return cell.split(kind, head, order[head], where[cut], whole=proof.whole) if fits else None
 
     cells, claims = leaves(proof.tree.tolist(), [root], split), proof.bounds.tolist()
     if cells is None or len(cells) != len(claims):
