@@ -17,10 +17,11 @@ SLOPE_IN_HUNDREDTHS = 284
 
 
 def rows(part: LocalPart) -> Iterator[tuple[float, ...]]:
-    """Every head's CW_j, capped at CW_th, theta, C, bits, SINR and f_max."""
+    """Every head's CW_j, capped at CW_th, theta and C (1 and 0 where there is nothing to train), bits, SINR and f_max."""
     columns = (part.cumulative_weight, part.accuracy, part.cycles, part.upload_bits, part.sinr_uplink, part.cpu_max_hz)
-    for weight, *others in zip(*(column.tolist() for column in columns), strict=True):
-        yield (min(weight, part.confirmation_weight), *others)
+    for weight, accuracy, cycles, *others in zip(*(column.tolist() for column in columns), strict=True):
+        training = (accuracy, cycles) if accuracy < 1.0 and cycles > 0.0 else (1.0, 0.0)
+        yield (min(weight, part.confirmation_weight), *training, *others)
 
 
 def peers(part: LocalPart) -> Iterator[list[float]]:
