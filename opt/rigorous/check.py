@@ -10,6 +10,7 @@ from ..solution_file import Solution
 from ..verify import Check
 from .balls import INFINITE, ZERO, exact
 from .global_proof import prove_global
+from .global_whole import prove_whole_global
 from .local import prove_local
 
 
@@ -26,6 +27,8 @@ def verify_rigorously(snapshot: Snapshot, solution: Solution, certificate: Certi
         found["local"] = prove_local(snapshot.local, local)
     if not isinstance(global_, WholeGlobalProof):
         found["global"] = prove_global(snapshot.global_, global_)
+    elif snapshot.global_.whole_subchannels:
+        found["global"] = prove_whole_global(snapshot.global_, global_)
     total = sum((_largest(proved) for proved in found.values()), ZERO)
     # A solution reports its objective where rounding put that above a tight bound.
     claims = (
