@@ -73,9 +73,7 @@ def main():
         print(
             f"{path.stem:16s} {local:5d} + {global_:4d} {fast_s:8.3f} {rigorous_s:10.3f}  {fast!s:5s}{rigorous!s}", flush=True
         )
-    print(
-        f"{'family':16s} {'draws':>5s} {'leaves':>7s} {'fast s':>8s} {'rigorous s':>10s} {'worst s':>8s}  refused: fast rigorous"
-    )
+    print(f"{'family':16s} draws  leaves   fast s rigorous s  worst s  refused: fast rigorous")
     for name in FAMILIES if chosen.draws else ():
         drawn = (measure(twingap.draw_family(name, seed), chosen.gap, chosen.limit) for seed in range(chosen.draws))
         rows = [row for row in drawn if row is not None]
