@@ -21,20 +21,18 @@ class Committee:
             [ZERO if a == b else bits / exact(sinr).log1p() for b, sinr in enumerate(row[:size])]
             for a, row in enumerate(part.sinr_peer[i, :size].tolist())
         ]
-        work = [exact(cycles) for cycles in part.cycles[i, :size].tolist()]
+        work, hertz = ([exact(x) for x in column[i, :size].tolist()] for column in (part.cycles, part.cpu_max_hz))
         self.access = [bits / exact(sinr).log1p() for sinr in part.sinr_access[i].tolist()]
         self.leader = largest(links[0]) if group else sum(links[0], ZERO)
         self.sends = [largest(row) if group else sum(row[1:], ZERO) for row in links[1:]]
         self.replies = [row[0] for row in links[1:]]
         self.cycles = sum(work, ZERO)
-        self.fastest = largest(
-            [cycles / exact(hz) for cycles, hz in zip(work, part.cpu_max_hz[i, :size].tolist(), strict=True)]
-        )
+        self.fastest = largest([cycles / hz for cycles, hz in zip(work, hertz, strict=True)])
 
 
 class Needs:
-    """The part as balls, at the precision of the moment. budget: of C5 as far as it can matter (rule Budget); spectrum_price p_0 of a
-    subchannel; timeout T; capacity psi."""
+    """The part as balls, at the precision of the moment. budget: of C5 as far as it can matter (rule Budget); spectrum_price p_0
+    of a subchannel; timeout T; capacity psi."""
 
     def __init__(self, part: GlobalPart) -> None:
         points, self.group, self.capped = int(part.sinr_access.shape[-1]), part.multicast == "group", part.timeout_rule == "cap"

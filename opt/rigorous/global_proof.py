@@ -1,8 +1,9 @@
-r"""Re-proves the global part of a certificate by weak duality (``docs/proof-format-global.md``, rules Counts, Times and Leaf)."""
+"""Re-proves the global part of a certificate by weak duality (``docs/proof-format-global.md``: Counts, Times, Leaf)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from flint import arb, ctx
 
@@ -20,7 +21,7 @@ Cell = tuple[tuple[int, ...], tuple[tuple[arb, arb], ...]]
 
 
 def prove_global(part: GlobalPart, proof: GlobalProof) -> list[arb] | None:
-    """An upper bound of every leaf, at a precision that proves its claim if one does; None when they do not cover everything."""
+    """An upper bound of every leaf, at a precision that proves its claim if one does; None if they do not cover everything."""
     claims: list[float] = proof.bounds.tolist()
     proved, open_ = [INFINITE] * len(claims), list(range(len(claims)))
     for bits in PRECISIONS:
@@ -45,7 +46,11 @@ def cells_of(needs: Needs, proof: GlobalProof) -> list[Cell] | None:
     for room in needs.capacity:
         number = [sum(number[max(0, total - room) : total + 1]) for total in range(points + 1)]
     for way in ways:
-        if len(way) != committees or sum(way) != points or any(not 0 <= n <= most for n, most in zip(way, needs.capacity)):
+        if (
+            len(way) != committees
+            or sum(way) != points
+            or any(n not in range(room + 1) for n, room in zip(way, needs.capacity, strict=True))
+        ):
             return None
     if len(set(ways)) != len(ways) or len(ways) != number[points]:
         return None
@@ -79,7 +84,7 @@ def leaf_bound(
     serving = [i for i, count in enumerate(counts) if count]
     budget = needs.budget if needs.capped else needs.budget * (1 + LATE)
     ways = {i: curves[i].pieces(loads[i][0]) for i in serving}
-    least = {i: least_spectrum(sum(ways[i], []), times[i][1]) for i in serving}
+    least = {i: least_spectrum(chain.from_iterable(ways[i]), times[i][1]) for i in serving}
     bound, total = price * needs.budget, sum(least.values(), ZERO)
     if total > budget:
         return EMPTY
@@ -98,7 +103,7 @@ def leaf_bound(
 def worth(
     needs: Needs, i: int, count: int, ways: Sequence[list[Piece]], price: arb, begins: Sequence[arb | None], high: arb
 ) -> arb:
-    """Rule Worth: the most that committee i earns with ``count`` APs at a price of C5, off (0) included where times have no end."""
+    """Rule Worth: the most that committee i earns with ``count`` APs at this price of C5; off is 0, where times have no end."""
     its, spending = needs.committees[i], count * needs.spectrum_price + price
     earner = Earner(count * needs.benefit, needs.decay, count * needs.cpu_cost * its.cycles, its.fastest, spending)
     # Phases that pass the timeout within their tolerance need less, by a fraction of what is there at most.

@@ -1,4 +1,4 @@
-r"""Re-proves the global part of a certificate for whole subchannels (``docs/proof-format-global.md``, rules Totals and Partition).
+"""Re-proves the global part of a certificate for whole subchannels (``docs/proof-format-global.md``: Totals, Partition).
 
 A committee's worth depends on its APs and its number N of subchannels alone. What it earns at most is sharpened where the claim
 of a leaf needs it: where the best completion of a set and a total is worth more.
@@ -29,7 +29,7 @@ Cell = tuple[tuple[int, int], ...]
 
 
 def prove_whole_global(part: GlobalPart, proof: WholeGlobalProof) -> list[arb] | None:
-    """An upper bound of every leaf, at a precision that proves its claim if one does; None when they do not cover everything."""
+    """An upper bound of every leaf, at a precision that proves its claim if one does; None if they do not cover everything."""
     claims: list[float] = proof.bounds.tolist()
     proved, open_ = [INFINITE] * len(claims), list(range(len(claims)))
     for bits in PRECISIONS:
@@ -96,7 +96,7 @@ class Tables:
             load = sum((need for k, need in enumerate(its.access) if chosen >> k & 1), ZERO)
             self.times[place] = LeastTime(self.needs, its, load, total)
         else:
-            moved = any([self.times[place].sharpen() for _ in range(BOXES)])
+            moved = sum(self.times[place].sharpen() for _ in range(BOXES)) > 0
         row = self.row(i, chosen)
         row[total] = row[total].min(self.worth(i, chosen, self.times[place].time, total))
         return moved
@@ -105,7 +105,7 @@ class Tables:
         """Rule Partition: the bound of a cell at a price, sharpened until it proves the claim or cannot."""
         if sum(low for low, _ in cell) > self.width or any(low > high for low, high in cell):
             return EMPTY
-        sets, everybody, moved = range(1 << self.points), (1 << self.points) - 1, True
+        sets, everybody, most, moved = range(1 << self.points), (1 << self.points) - 1, INFINITE, True
         while moved:
             value = [[self.best(i, chosen, cell[i], price) for chosen in sets] for i in range(len(cell))]
             rest = [reduce(joined, value[:i] + value[i + 1 :], [ZERO] + [EMPTY] * everybody) for i in range(len(cell))]

@@ -1,8 +1,8 @@
 r"""Below the time in which a committee communicates with N whole subchannels: boxes of (y, z), cut until the least is sharp.
 
-In a box every delegate needs at least its ``base`` of whole subchannels. If they have k more than that together, one of any k + 1
-of them keeps to its base: the (k + 1)-th largest of what the delegates' bases ask of y, of z and of (2 - q) y + z holds. The
-manager has the rest; max(x, y) >= q x + (1 - q) y parts it from the delegates (rules Delegates and Manager).
+In a box every delegate needs at least its ``base`` of whole subchannels. If they have k more than that together, one of any
+k + 1 of them keeps to its base: the (k + 1)-th largest of what the bases ask of y, of z and of (2 - q) y + z holds. The manager
+has the rest; max(x, y) >= q x + (1 - q) y parts it from the delegates (rules Delegates and Manager).
 """
 
 from __future__ import annotations
@@ -54,15 +54,17 @@ class LeastTime:
             return False
         heapq.heappop(self.boxes)
         middle = ((low * high).sqrt() if high > 2 * low else (low + high) / 2).mid()
-        for part in ((low, middle), (middle, high)):
-            self._add((served, *ends[:side], *part, *ends[side + 2 :]))
+        for part in ([low, middle], [middle, high]):
+            y, y_end, z, z_end = [*ends[:side], *part, *ends[side + 2 :]]
+            self._add((served, y, y_end, z, z_end))
         return True
 
     def _add(self, box: Box) -> None:
         bound = self._bound(*box)
-        if not bound == INFINITE:
-            self.made += 1
-            heapq.heappush(self.boxes, (bound.lower() if bound.is_finite() else ZERO, self.made, box))
+        if bound == INFINITE:
+            return
+        self.made += 1
+        heapq.heappush(self.boxes, (bound.lower() if bound.is_finite() else ZERO, self.made, box))
 
     def _bound(self, served: list[tuple[arb, arb]], y: arb, y_end: arb, z: arb, z_end: arb) -> arb:
         """Rule Delegates; infinite: nothing in the box can be reached."""

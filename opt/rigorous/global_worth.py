@@ -1,11 +1,12 @@
 r"""The largest of nB exp(-A (t + v)) - C / v - P (c + R^2 / (t - a)) over low <= t <= high and v >= fastest (rule Worth).
 
-It is reached at an end of t, at v = fastest, or where both are stationary: there v and t - a go as the roots of their costs, and
-their sum is the local maximum of gain exp(-A T) - cost / T (``peak``). Infinite ends are numbers like others.
+It is reached at an end of t, at v = fastest, or where both are stationary: there v and t - a go as the roots of their costs,
+and their sum is the local maximum of gain exp(-A T) - cost / T (``peak``). Infinite ends are numbers like others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from flint import arb
@@ -74,7 +75,7 @@ def worth_on(earner: Earner, piece: Piece, low: arb, high: arb) -> arb:
     return best - price * piece.spectrum if best.is_finite() else gain.union(-gain)
 
 
-def least_spectrum(pieces: list[Piece], time: arb) -> arb:
+def least_spectrum(pieces: Iterable[Piece], time: arb) -> arb:
     """Below S(time), 0 at infinity; infinite where no piece reaches it."""
     least = ZERO if time == INFINITE else INFINITE
     for piece in pieces:
