@@ -15,8 +15,8 @@ from flint import arb
 from .balls import INFINITE, ZERO, exact
 from .global_needs import LATE, Committee, Needs
 
-# Boxes are not cut below this relative size, nor beyond this number; halvings of an interval of q.
-SHARP, MOST_BOXES, HALVINGS = 2.0**-50, 10_000, 50
+# Boxes are not cut below this relative size, nor beyond this number; steps towards the best q.
+SHARP, MOST_BOXES, STEPS = 2.0**-50, 10_000, 12
 # What is served of each delegate, (e_a, g_a) or (E_a, R_a); y from and to; z from and to.
 Box = tuple[list[tuple[arb, arb]], arb, arb, arb, arb]
 
@@ -102,8 +102,8 @@ class LeastTime:
             late = not self.needs.capped and load + leader > own * self.longest
             if late or (own == 0 and not (load.is_zero() and leader.is_zero())):
                 continue
-            best = ZERO
-            targets: list[Callable[[float], float]] = [lambda _: float(y)]
+            best, y_now = ZERO, float(y)
+            targets: list[Callable[[float], float]] = [lambda _, y=y_now: y]
             if curved:
                 send, reply, base = asked[_ranked(asked, exact(0.5), more)[1]]
                 e, r = float(send / base), float(reply / base)
@@ -130,15 +130,23 @@ class LeastTime:
 
     def _meeting(self, own: int, load: arb, leader: arb, target: Callable[[float], float]) -> float:
         """The q at which x comes down to y, nearly: there the bound is best."""
-        ratio, need, low, high = float((load / leader).sqrt()), float(leader), 0.0, 1.0
-        least, most = (
-            (0.0, float(own)) if self.needs.capped else (float(load / self.longest), own - float(leader / self.longest))
-        )
-        for _ in range(HALVINGS):
-            q = 0.5 * (low + high)
-            share = min(max(own * ratio / (ratio + (1.0 + q) ** 0.5), least), most)
-            low, high = (q, high) if need > target(q) * (own - share) else (low, q)
-        return low if high < 1.0 else 1.0
+        ratio, need, least, most = float((load / leader).sqrt()), float(leader), 0.0, float(own)
+        if not self.needs.capped:
+            least, most = float(load / self.longest), own - float(leader / self.longest)
+
+        def more(q: float) -> float:
+            return need - target(q) * (own - min(max(own * ratio / (ratio + (1.0 + q) ** 0.5), least), most))
+
+        low, high, at_low, at_high = 0.0, 1.0, more(0.0), more(1.0)
+        for _ in range(STEPS if at_low > 0.0 > at_high else 0):
+            # False position, the weight of an end that stays halved.
+            q = (low * at_high - high * at_low) / (at_high - at_low)
+            found = more(q)
+            if found > 0.0:
+                low, at_low, at_high = q, found, 0.5 * at_high
+            else:
+                high, at_high, at_low = q, found, 0.5 * at_low
+        return high if at_low > 0.0 else low
 
 
 def _ranked(asked: list[tuple[arb, arb, int]], q: arb, more: int) -> tuple[arb, int]:
