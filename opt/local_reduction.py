@@ -16,6 +16,7 @@ If one head with peers does not multicast, tau is infinite, nobody earns anythin
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ from .rates import NEVER, spectral_efficiency
 from .snapshot import LocalPart
 from .useful_budget import useful_budget
 
+# Numbers within [1/TAME, TAME]: products of up to four of them are normal floating-point numbers.
+TAME = 1e75
+
 
 class ReducedLocal(NamedTuple):
     """The reduced problem of one epoch; a named tuple because compiled loops take it as it is.
@@ -37,6 +41,9 @@ class ReducedLocal(NamedTuple):
     far as it can matter (``useful_budget``).
     multicast_need: M [subchannel seconds]. queue_slope: iota. queue_relief: H/(2 lambda) [s]. load_rate: 2 lambda [1/s].
     stepped: whether the adaptation level is floored.
+    tame: whether every number (and every link's rate) is 0 or within ``TAME``. Then no product or quotient that bounds are made
+    of overflows or loses digits to denormal numbers; elsewhere the only bound is that every head earns all it could, at once
+    and at no cost (``everything``).
     """
 
     worth: Floats
@@ -52,6 +59,13 @@ class ReducedLocal(NamedTuple):
     queue_relief: float
     load_rate: float
     stepped: bool
+    tame: bool
+
+
+def everything(problem: ReducedLocal) -> float:
+    """sum_j b_j, raised for rounding: what no decision passes, whatever the numbers; +inf where the sum is not a number."""
+    total = float(problem.worth.sum()) * (1.0 + 1e-9)
+    return total if total < np.inf else np.inf
 
 
 def link_needs(part: LocalPart) -> Floats:
@@ -73,28 +87,52 @@ def _needs(part: LocalPart, sinr: Floats) -> Floats:
 
 
 def reduce_local(part: LocalPart) -> ReducedLocal:
-    """The reduced problem of one epoch (no batch axes)."""
-    rate = part.subchannel_hz * spectral_efficiency(part.sinr_uplink)
-    reachable = rate > 0.0
-    need = np.divide(part.upload_bits, rate, out=np.ones(rate.shape), where=reachable)
-    worth = np.where(reachable, part.benefit * np.exp(-part.decay * confirmation_time(part)), 0.0)
-    roots = np.sqrt(multicast_needs(part))
-    price = float(part.spectrum_cost * part.subchannel_hz)
+    """The reduced problem of one epoch (no batch axes).
+
+    Needs, work, prices and the decay above ``TAME`` count as ``TAME``, budgets below 1/TAME as 1/TAME: all are relaxations, and
+    nobody earns anything to speak of there.
+    """
+    rate, silent = part.subchannel_hz * spectral_efficiency(part.sinr_uplink), part.sinr_uplink <= 0.0
+    need = np.minimum(np.divide(part.upload_bits, rate, out=np.full(rate.shape, TAME), where=rate > 0.0), TAME)
+    worth = np.where(silent, 0.0, part.benefit * np.exp(-part.decay * confirmation_time(part)))
+    work, roots = np.minimum(training_work(part), TAME), np.sqrt(multicast_needs(part))
+    # A link without any power: T_multi is infinite, whatever is done.
+    links = part.sinr_peer[part.layout.is_link]
+    multicast_need = float(roots.sum() ** 2 / len(roots))
+    multicast_need = math.inf if (links <= 0.0).any() else min(multicast_need, TAME)
+    price, cpu_price = min(float(part.spectrum_cost * part.subchannel_hz), TAME), min(float(part.cpu_cost), TAME)
+    queue_relief, load_rate = part.multicast_batch / (2.0 * part.arrival_rate), 2.0 * part.arrival_rate
+    subchannels, cpu_max = max(float(part.subchannels_max), 1.0 / TAME), np.maximum(part.cpu_max_hz, 1.0 / TAME)
+    decay, multicast = min(float(part.decay), TAME), 0.0 if math.isinf(multicast_need) else multicast_need
+    # A rate that underflows gives a need with few digits, unless that is cut off anyway.
+    exact = tame(np.where(need < TAME, rate, 1.0), zero=False)
+    exact &= tame(part.subchannel_hz * spectral_efficiency(links), zero=False) or multicast_need >= TAME
+    numbers = (work, decay, cpu_price, price, subchannels, multicast, queue_relief, load_rate, part.cache_multiplier)
     return ReducedLocal(
         worth=worth,
-        work=training_work(part),
+        work=work,
         need=need,
-        cpu_max=np.array(part.cpu_max_hz, dtype=np.float64),
-        decay=float(part.decay),
-        cpu_price=float(part.cpu_cost),
+        cpu_max=cpu_max,
+        decay=decay,
+        cpu_price=cpu_price,
         spectrum_price=price,
-        budget=useful_budget(float(part.subchannels_max), float(worth.sum()), price),
-        multicast_need=float(roots.sum() ** 2 / len(roots)),
+        budget=useful_budget(subchannels, float(worth.sum()), price),
+        multicast_need=multicast_need,
         queue_slope=float(part.cache_multiplier),
-        queue_relief=float(part.multicast_batch / (2.0 * part.arrival_rate)),
-        load_rate=float(2.0 * part.arrival_rate),
+        queue_relief=float(queue_relief),
+        load_rate=float(load_rate),
         stepped=bool(part.floor_adaptation),
+        tame=bool((worth <= TAME).all()) and exact and tame(need, cpu_max, zero=False) and tame(*numbers),
     )
+
+
+def tame(*numbers: Floats | float, zero: bool = True) -> bool:
+    """Whether all these numbers lie within [1 / ``TAME``, ``TAME``], or are 0 where ``zero`` is one of them."""
+    for each in numbers:
+        inside = (np.asarray(each) >= 1.0 / TAME) & (np.asarray(each) <= TAME)
+        if not (inside | (zero & (np.asarray(each) == 0.0))).all():
+            return False
+    return True
 
 
 def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -> LocalDecision:

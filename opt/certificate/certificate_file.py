@@ -12,7 +12,7 @@ from ..arrays import Integers, floats, integers
 from ..files import write_atomically
 from ..reading import ANY_NUMBER, NON_NEGATIVE, POSITIVE, Reader, Rule, read_json
 from ..snapshot_file import check_format
-from .proof import LEAF, Certificate, GlobalProof, LocalProof, WholeGlobalProof
+from .proof import LEAF, MULTIPLIERS, Certificate, GlobalProof, LocalProof, WholeGlobalProof
 
 FORMAT = "twingap.certificate"
 VERSION = 1
@@ -24,6 +24,11 @@ KINDS: dict[int, Rule] = {
 }
 # Up to 2^31: whatever a snapshot can hold, and far from where a float stops being a whole number.
 INDEX: Rule = (lambda x: 0.0 <= x < 2.0**31 and x == np.floor(x), "must be a whole number, 0 or more")
+
+# Multipliers and cuts: products of a few of these and of a problem's numbers neither overflow nor lose digits (``proof``).
+_RANGE = f"within {1.0 / MULTIPLIERS:g} and {MULTIPLIERS:g}"
+MULTIPLIER: Rule = (lambda x: x == 0.0 or 1.0 / MULTIPLIERS <= x <= MULTIPLIERS, f"must be 0 or {_RANGE}")
+POSITIVE_MULTIPLIER: Rule = (lambda x: 1.0 / MULTIPLIERS <= x <= MULTIPLIERS, f"must be {_RANGE}")
 
 
 def save_certificate(certificate: Certificate, path: str | Path) -> None:
@@ -78,9 +83,9 @@ def _local(reader: Reader) -> LocalProof:
         tree=tree,
         heads=_whole(reader, "heads", inner),
         # Only a number of subchannels may be cut at 0.
-        cuts=floats(reader.vector("cuts", inner, NON_NEGATIVE if whole else POSITIVE)),
-        prices=floats(reader.vector("prices", leaves, NON_NEGATIVE)),
-        touches=floats(reader.vector("touches", leaves, NON_NEGATIVE)),
+        cuts=floats(reader.vector("cuts", inner, MULTIPLIER if whole else POSITIVE_MULTIPLIER)),
+        prices=floats(reader.vector("prices", leaves, MULTIPLIER)),
+        touches=floats(reader.vector("touches", leaves, MULTIPLIER)),
         bounds=floats(reader.vector("bounds", leaves, ANY_NUMBER)),
     )
     reader.finish()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..compiled import compiled
 from ..local_reduction import ReducedLocal
-from .stationary import best_time, best_value, value_at
+from .stationary import best_time, best_value
 
 
 class Head(NamedTuple):
@@ -47,13 +47,14 @@ def free_value(head: Head, worth: float, price: float) -> float:
         return 0.0
     for_cpu, for_spectrum = math.sqrt(head.cpu_price * head.work), math.sqrt(price * head.need)
     cost = (for_cpu + for_spectrum) ** 2
-    time = best_time(worth, head.decay, cost)
-    value = value_at(worth, head.decay, cost, time)
+    value = best_value(worth, head.decay, cost, 0.0)
     if value <= 0.0:
         return 0.0
     slowest = head.work / head.cpu_max
     share = for_cpu / (for_cpu + for_spectrum) if for_cpu > 0.0 else 0.0
-    if time * share >= slowest:
+    # Unresolved, its time is 0 and its value the whole gain.
+    time = best_time(worth, head.decay, cost)
+    if time * share >= slowest or (time <= 0.0 < cost):
         return value
     gain = worth * math.exp(-head.decay * slowest)
     return max(0.0, best_value(gain, head.decay, for_spectrum**2, 0.0) - head.cpu_price * head.cpu_max)
@@ -61,7 +62,11 @@ def free_value(head: Head, worth: float, price: float) -> float:
 
 @compiled
 def boxed_value(head: Head, worth: float, price: float, low: float, high: float) -> float:
-    """With low <= u <= high: at an end, or at a local maximum in u with f free or at f_max. Each is a feasible answer."""
+    """With low <= u <= high: at an end, or at a local maximum in u with f free or at f_max. Each is a feasible answer.
+
+    Where such a maximum is not resolved (a time of 0 although it costs), the head counts as earning all it could: y b less the
+    least that its share costs.
+    """
     value = on_at(head, worth, price, low)
     if high < math.inf:
         value = max(value, on_at(head, worth, price, high))
@@ -73,11 +78,15 @@ def boxed_value(head: Head, worth: float, price: float, low: float, high: float)
         return value
     for_cpu, for_spectrum = math.sqrt(head.cpu_price * head.work), math.sqrt(price * head.need)
     time = best_time(worth, head.decay, (for_cpu + for_spectrum) ** 2)
-    if 0.0 < time < math.inf:
+    if not time > 0.0:
+        return worth - price * low
+    if time < math.inf:
         share = head.need * (for_cpu + for_spectrum) / (for_spectrum * time)
         value = max(value, on_at(head, worth, price, min(max(share, low), high)))
     time = best_time(worth * math.exp(-head.decay * slowest), head.decay, price * head.need)
-    if 0.0 < time < math.inf:
+    if not time > 0.0:
+        return worth - price * low
+    if time < math.inf:
         value = max(value, on_at(head, worth, price, min(max(head.need / time, low), high)))
     return value
 

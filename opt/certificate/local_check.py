@@ -9,6 +9,9 @@ chord, also when Q is replaced by a line i + s tau below it. (The queue is conve
 adaptation term; with the floor it is at least level(l) tau from l on.) The chord less pi M / tau is the problem of
 ``stationary`` again, largest at its root clipped to [l, r], or at r.
 
+Where the line is below 0, Q >= 0 is the better line, y is 1, and what is left, -pi M / tau, rises: the cell is worth no more
+there than where the line meets 0. So l is moved there, and y never exceeds 1 (``fade_at``), wherever a line touches.
+
 Coverage. tau = T_multi needs M / tau <= W, and u >= 0: that is the root of the tree, cut here and nowhere else. The part of a
 cut at c covers up to c (1 + 1e-11) below it and from c (1 + 2e-12) above it. Levels are taken with 1e-12 added, which is worth
 3.6e-13 of tau: from c (1 + 2e-12) on no rounding in (11) gives a lower one. Everything off earns 0 and needs no cell.
@@ -16,11 +19,16 @@ cut at c covers up to c (1 + 1e-11) below it and from c (1 + 2e-12) above it. Le
 Equal heads. u_j and f_j of heads with the same b, a, d and f_max may be exchanged (M / tau stays): some best decision has
 their u in falling order, and only such decisions need to be covered.
 
-Rounding. A term of the sum errs by a few units of 2^-53 of y b_j + pi low_j, the sum itself by J units of the total, an
-exponent A Q <= 745 where y is not 0 makes y wrong by 1.7e-13 of itself, and where i and s tau cancel by 4e-16 A (|i| + s l)
-more. (3e-13 + 2e-16 J + 5e-16 A (|i| + s l)) times all that is added or subtracted is put on top. With tau at r only y_r
-counts, 0 if r is infinite; where ``nobody_earns`` heads are worth exactly 0. At the money price, pi = p_0, a head has at most
-W - M/r subchannels: if nobody earns even so, the bound is exactly 0.
+Rounding. b_j, exp of up to 745, is wrong by up to 4e-13 of itself; a term of the sum errs by a few units of 2^-53 of
+y b_j + pi low_j, the sum itself by J units of the total. (1e-12 + 2e-16 J) times all that is added or subtracted is put on top,
+and ``TINY`` for what underflows. y is rounded up (``fade_at``). Where rounding moves the chord it moves it by as much, and its
+maximum by no more, wherever the maximum seems to be. With tau at r only y_r counts, 0 if r is infinite; where ``nobody_earns``
+heads are worth exactly 0. At the money price, pi = p_0, a head has at most W - M/r subchannels: if nobody earns even so, the
+bound is exactly 0.
+
+Numbers. Multipliers and cuts are 0 or within [1/1e160, 1e160] (``certificate_file``; a price below the money price counts as
+that), numbers of the problem 0 or within [1/1e75, 1e75] (``local_reduction``), and roots are taken before products: none of
+those above overflows or turns denormal, and where one should, its maximum counts as unresolved. A problem with others is not ``tame``: its leaves prove ``everything``, what heads could earn at once and at no cost.
 """
 
 from __future__ import annotations
@@ -32,14 +40,18 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..local_equations import ADAPTATION_SLOPE
-from ..local_reduction import ReducedLocal, equal_heads, reduce_local
+from ..local_reduction import ReducedLocal, equal_heads, everything, reduce_local
 from ..snapshot import LocalPart
 from .head import boxed_value, free_value, head_of
-from .proof import COUNT_CUT, LEAF, SHARE_CUT, LocalProof
-from .stationary import best_time
+from .proof import COUNT_CUT, LEAF, MULTIPLIERS, SHARE_CUT, LocalProof
+from .stationary import LARGEST, root
 
 LEVEL_SLACK = 1e-12
 BEYOND = 1e-11
+# Of the terms of an exponent, more than all that rounding takes from it.
+CANCELLED = 8e-15
+# Far more than all heads of any problem lose to underflow, and far less than anything that is reported.
+TINY = 1e-200
 
 
 @compiled
@@ -71,6 +83,33 @@ def delay_line(problem: ReducedLocal, left: float, touch: float) -> tuple[float,
 
 
 @compiled
+def where_positive(intercept: float, slope: float, left: float, right: float) -> tuple[float, float, float]:
+    """(l, i, s): the cell's part where the line is not negative; i = s = 0 where it is throughout, or is no line."""
+    if intercept >= 0.0:
+        return left, intercept, slope
+    start = -intercept / slope if slope > 0.0 else math.inf
+    if start < right:
+        return max(left, start), intercept, slope
+    return left, 0.0, 0.0
+
+
+@compiled
+def fade_at(decay: float, intercept: float, slope: float, tau: float) -> float:
+    """y = exp(-A max(0, i + s tau)), rounded up: an exponent is taken less 8e-15 of what it is made of and at most 690, so that
+    y is 0 at tau = inf only; 1 where it is no number."""
+    if slope > 0.0 and tau == math.inf:
+        return 0.0
+    exponent = decay * (intercept + slope * tau * (1.0 - CANCELLED) - CANCELLED * abs(intercept)) * (1.0 - 1e-15)
+    return math.exp(-min(exponent, 690.0)) if exponent > 0.0 else 1.0
+
+
+@compiled
+def slack(heads: int, size: float) -> float:
+    """What rounding may take from a bound made of terms that are ``size`` together; 0 where there are none."""
+    return (1e-12 + 2e-16 * heads) * size + TINY if size > 0.0 else 0.0
+
+
+@compiled
 def leaf_bound(
     problem: ReducedLocal, left: float, right: float, low: Floats, high: Floats, price: float, touch: float
 ) -> float:
@@ -80,31 +119,47 @@ def leaf_bound(
     decay, need = problem.decay, problem.multicast_need
     right *= 1.0 + BEYOND
     intercept, slope = (0.0, 0.0) if left <= 0.0 else delay_line(problem, left, touch)
-    fade_left = math.exp(-decay * (intercept + slope * left))
-    fade_right = math.exp(-decay * (intercept + slope * right)) if slope > 0.0 else fade_left
+    left, intercept, slope = where_positive(intercept, slope, left, right)
+    fade_left, fade_right = fade_at(decay, intercept, slope, left), fade_at(decay, intercept, slope, right)
     if price <= problem.spectrum_price:
         most = problem.budget * (1.0 + 1e-15) - (need / right if need > 0.0 else 0.0)
         if nobody_earns(problem, low, np.minimum(high, max(most, 0.0)), fade_left, price):
             return 0.0
     at_left, paid = all_values(problem, low, high, fade_left, price), price * need / right if need > 0.0 else 0.0
     at_right = all_values(problem, low, high, fade_right, price) if fade_right < fade_left else at_left
-    extra, relative = (price - problem.spectrum_price) * problem.budget, 3e-13 + 2e-16 * low.size
-    relative += 5e-16 * decay * (abs(intercept) + slope * left)
+    extra = (price - problem.spectrum_price) * problem.budget
     total, boxes = problem.worth.sum(), price * low.sum()
     gross = fade_right * total
-    if at_left <= at_right:
+    if not at_left > at_right:
         gross = 0.0 if nobody_earns(problem, low, high, fade_left, price) else fade_left * total
-    best = extra + at_right - paid + relative * (gross + extra + paid + boxes)
+    best = extra + at_right - paid + slack(low.size, gross + extra + paid + boxes)
     if fade_right < fade_left and at_right < at_left:
-        rise = (at_left - at_right) / (fade_left - fade_right)
-        # rise exp(-A (i + s tau)) - pi M / tau, in T = tau
-        time = best_time(rise * math.exp(-decay * intercept), decay * slope, price * need)
-        inner = min(max(time, left), right)
+        inner = chord_peak(at_left - at_right, fade_left - fade_right, decay, intercept, slope, price * need, left, right)
         if inner < math.inf:
-            there = at_right + rise * (math.exp(-decay * (intercept + slope * inner)) - fade_right)
-            paid = price * need / inner
-            best = max(best, extra + there - paid + relative * (fade_left * total + extra + paid + boxes))
+            share = (fade_at(decay, intercept, slope, inner) - fade_right) / (fade_left - fade_right)
+            there = at_right + min(max(share, 0.0), 1.0) * (at_left - at_right)
+            paid = price * need / inner if inner > 0.0 else 0.0
+            there += extra - paid + slack(low.size, fade_left * total + extra + paid + boxes)
+            best = there if not there <= best else best
     return best
+
+
+@compiled
+def chord_peak(
+    rise: float, fall: float, decay: float, intercept: float, slope: float, cost: float, left: float, right: float
+) -> float:
+    """Where rise/fall exp(-A (i + s tau)) - cost / tau, in T = tau, is largest within [left, right] but for its right end.
+
+    i <= 0, so only exp(A i / 2), at most 1, enters: the root of a gain too large to be a number lies below ``left``. ``right``
+    where it only rises; a rise so small that q is no number is less than ``TINY``.
+    """
+    if not cost > 0.0:
+        return left
+    rate = decay * slope
+    q = 0.5 * math.sqrt(rate) * math.sqrt(cost) * math.sqrt(fall / rise) * math.exp(0.5 * decay * intercept)
+    if not q < LARGEST:
+        return right
+    return min(max(2.0 * root(q) / rate, left), right)
 
 
 @compiled
@@ -173,7 +228,8 @@ def prove_leaves(
             path[depth], sides[depth] = cut, 0
             depth, cut = depth + 1, cut + 1
             continue
-        proved[leaf] = leaf_bound(problem, left, right, low, high, max(prices[leaf], problem.spectrum_price), touches[leaf])
+        price = prices[leaf] if prices[leaf] >= max(problem.spectrum_price, 1.0 / MULTIPLIERS) else problem.spectrum_price
+        proved[leaf] = leaf_bound(problem, left, right, low, high, price, touches[leaf])
         leaf += 1
         while depth > 0 and sides[depth - 1] == 1:
             depth -= 1
@@ -186,6 +242,8 @@ def prove_leaves(
 def prove_local(part: LocalPart, proof: LocalProof) -> Floats | None:
     """Proved bound of every leaf; None when the tree does not cover the feasible set."""
     problem = reduce_local(part)
+    if not problem.tame:
+        return untamed(problem, proof)
     if not math.isfinite(problem.multicast_need):
         return np.zeros(0) if len(proof.tree) == 0 else None
     cuts = proof.tree[proof.tree != LEAF]
@@ -197,3 +255,8 @@ def prove_local(part: LocalPart, proof: LocalProof) -> Floats | None:
     labels = equal_heads(problem.worth, problem.work, problem.need, problem.cpu_max)
     whole = prove_leaves(problem, labels, proof.tree, heads, proof.cuts, proof.prices, proof.touches, proved)
     return proved if whole else None
+
+
+def untamed(problem: ReducedLocal, proof: LocalProof) -> Floats | None:
+    """The proof of a problem that is not tame: one leaf, whatever its multipliers (module docstring)."""
+    return np.array([everything(problem)]) if len(proof.tree) == 1 and len(proof.prices) == 1 else None

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from ..arrays import Floats, Integers
 
 LEAF = 0
+# Multipliers and cuts of a local proof are 0 or within [1/MULTIPLIERS, MULTIPLIERS]. Any value would give a true bound over the
+# reals; within these floating-point numbers do, too (``local_check``), and no search needs others.
+MULTIPLIERS = 1e160
 # Cuts of the local tree: in tau = T_multi, in the uplink share of one head, or (whole subchannels) in the number of one head.
 TIME_CUT, SHARE_CUT, COUNT_CUT = 1, 2, 3
 # Cuts of a global tree: in one committee's access load, or in its communication time.

@@ -1,8 +1,12 @@
 r"""The largest value of gain exp(-A T) - cost / T over T > 0: what heads and committees come down to.
 
 It is stationary where x exp(-x) = q with x = A T / 2, q = (A/2) sqrt(cost / (A gain)); the root x <= 1 is the local maximum,
-the other one the minimum after which the value rises towards 0. Values are computed at the root that was found, so an error e
-of x costs about e^2 of them: nothing here needs a slack of its own beyond the rounding of one exponential and one division.
+the other one the minimum after which the value rises towards 0. There the value is gain exp(-2x) (1 - 2x): no quotient that
+could overflow. It is positive where x < 1/2 only; there x errs by a few units of 2^-53 of itself, which costs at most four
+times that of the gain. So nothing here needs a slack of its own beyond the rounding of one exponential.
+
+Where numbers are too large, too small or not numbers at all, so that the maximum is not resolved, costs count as nothing and
+the value is the whole gain: the weaker bound. Only a q that is seen to be 1/e or more means that there is no maximum.
 """
 
 from __future__ import annotations
@@ -37,30 +41,39 @@ def root(q: float) -> float:
 
 
 @compiled
-def best_time(gain: float, decay: float, cost: float) -> float:
-    """T of the local maximum of gain exp(-A T) - cost / T; 0 without cost; inf when there is no local maximum."""
+def half_decays(gain: float, decay: float, cost: float) -> float:
+    """x = A T / 2 of the local maximum; 0 without cost, or unresolved; inf where there is no local maximum.
+
+    Roots are taken one by one, which neither overflows nor underflows before the quotient itself does. A cost that is denormal
+    or no number is unresolved, and so is a q that is no number.
+    """
     if gain <= 0.0:
         return math.inf
-    if cost <= 0.0:
+    if not 1e-300 <= cost < math.inf:
         return 0.0
-    q = 0.5 * math.sqrt(decay * cost / gain)
-    return 2.0 * root(q) / decay if q < LARGEST else math.inf
+    q = 0.5 * math.sqrt(decay) * (math.sqrt(cost) / math.sqrt(gain))
+    if q >= LARGEST:
+        return math.inf
+    return root(q) if q > 0.0 else 0.0
 
 
 @compiled
-def value_at(gain: float, decay: float, cost: float, time: float) -> float:
-    """gain exp(-A T) - cost / T; 0 for T = inf, -inf for T = 0 at a cost."""
-    if time == math.inf:
-        return 0.0
-    if time <= 0.0:
-        return gain if cost <= 0.0 else -math.inf
-    return gain * math.exp(-decay * time) - cost / time
+def best_time(gain: float, decay: float, cost: float) -> float:
+    """T of the local maximum of gain exp(-A T) - cost / T; 0 without cost, or unresolved; inf when there is no local maximum."""
+    return 2.0 * half_decays(gain, decay, cost) / decay
 
 
 @compiled
 def best_value(gain: float, decay: float, cost: float, earliest: float) -> float:
-    """Largest value over T >= earliest, never (0) included."""
-    time = best_time(gain, decay, cost)
-    value = value_at(gain, decay, cost, max(time, earliest))
-    # A minimum may lie before ``earliest`` only if the maximum does; from there on the value falls, then rises to 0.
-    return max(value, 0.0)
+    """Largest value over T >= earliest, never (0) included; never more than the gain; +inf if that is no number."""
+    if math.isnan(gain):
+        return math.inf
+    half = half_decays(gain, decay, cost)
+    if half == math.inf:
+        return 0.0
+    if 2.0 * half >= decay * earliest:
+        value = gain * math.exp(-2.0 * half) * (1.0 - 2.0 * half)
+    else:
+        # A minimum may lie before ``earliest`` only if the maximum does; from there on the value falls, then rises to 0.
+        value = gain * math.exp(-decay * earliest) - (cost / earliest if cost < math.inf else 0.0)
+    return 0.0 if value <= 0.0 else value if value <= gain else gain

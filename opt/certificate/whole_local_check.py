@@ -9,16 +9,17 @@ price nu >= 0 of the first, a decision with tau in [l, r] and n, u in its boxes 
 
 V is a maximum of functions affine and rising in y, so convex and rising in it; with Q replaced by a line below it
 (``local_check`` says why it is) y is convex in tau. A convex rising function of a convex one is convex,
-and so is the sum with nu J tau: it is largest at l or at r. Without an end r = inf, nu counts as 0: then it is largest at l.
-V is computed over all whole numbers.
+and so is the sum with nu J tau: it is largest at l or at r. Where the line is below 0 (Q >= 0 is not) y is 1 and the sum rises,
+so l is moved to where it is 0. Without an end r = inf, nu counts as 0: then it is largest at l. V is computed over all whole
+numbers.
 
 Coverage. A head with peers must have n_j >= 1, or tau is infinite, nobody earns anything, and everything off (0) is best. tau
 needs M / tau <= W. The part of a cut in time is widened as in ``local_check``. All numbers of heads equal in every
 number may be exchanged (then tau stays as it is): some best decision has their n in falling order.
 
-Rounding as in ``local_check``: (3e-13 + 2e-16 J + 5e-16 A (|i| + s l)) times y sum_j b_j + p_0 W + nu J r is put on top. Where
-sums of nu s_j / m_j exceed these, the bound lies below 0 by more than what rounding does to them. With nu = 0 and V <= 0 at
-worths raised by (1e-12 + 1e-15 J) of themselves nobody earns, whatever rounding does: the bound is 0 exactly.
+Rounding and numbers as in ``local_check``: (1e-12 + 2e-16 J) times y sum_j b_j + p_0 W + nu J r, and ``TINY``, are put on top.
+Where sums of nu s_j / m_j exceed these, the bound lies below 0 by more than what rounding does to them. With nu = 0 and V <= 0
+at worths raised by (1e-12 + 1e-15 J) of themselves nobody earns, whatever rounding does: the bound is 0 exactly.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from ..local_reduction import ReducedLocal, equal_heads, multicast_needs, reduce
 from ..snapshot import LocalPart
 from ..whole_subchannels import whole_budget
 from .head import head_of, split_value
-from .local_check import BEYOND, delay_line
-from .proof import COUNT_CUT, LEAF, TIME_CUT, LocalProof
+from .local_check import BEYOND, delay_line, fade_at, slack, untamed, where_positive
+from .proof import COUNT_CUT, LEAF, MULTIPLIERS, TIME_CUT, LocalProof
 
 
 @compiled
@@ -83,8 +84,9 @@ def leaf_bound(
         return -math.inf
     right *= 1.0 + BEYOND
     intercept, slope = (0.0, 0.0) if left <= 0.0 else delay_line(problem, left, touch)
-    price = 0.0 if right == math.inf else price
-    fade = math.exp(-decay * (intercept + slope * left))
+    left, intercept, slope = where_positive(intercept, slope, left, right)
+    price = 0.0 if right == math.inf or price < 1.0 / MULTIPLIERS else price
+    fade = fade_at(decay, intercept, slope, left)
     seconds_paid = price * heads * right if price > 0.0 else 0.0
     if price <= 0.0:
         certain = fade * (1.0 + 1e-12 + 1e-15 * heads)
@@ -93,14 +95,11 @@ def leaf_bound(
     bound = most_worth(problem, seconds, budget, numbers, shares, fade, price)
     if seconds_paid > 0.0:
         bound += price * heads * left
-        if slope > 0.0:
-            last = math.exp(-decay * (intercept + slope * right))
-            at_right = most_worth(problem, seconds, budget, numbers, shares, last, price) + seconds_paid
-        else:
-            at_right = bound - price * heads * left + seconds_paid
-        bound = max(bound, at_right)
+        last = fade_at(decay, intercept, slope, right)
+        at_right = most_worth(problem, seconds, budget, numbers, shares, last, price) + seconds_paid
+        bound = at_right if not at_right <= bound else bound
     size = fade * problem.worth.sum() + problem.spectrum_price * budget + seconds_paid
-    return bound + size * (3e-13 + 2e-16 * heads + 5e-16 * decay * (abs(intercept) + slope * left))
+    return bound + slack(heads, size)
 
 
 @compiled
@@ -177,6 +176,8 @@ def prove_whole_local(part: LocalPart, proof: LocalProof) -> Floats | None:
     problem, seconds = reduce_local(part), np.array(multicast_needs(part))
     budget = whole_budget(problem.budget)
     fewest = int((seconds > 0.0).sum())
+    if not problem.tame:
+        return untamed(problem, proof)
     if not math.isfinite(problem.multicast_need) or budget < max(1, fewest):
         return np.zeros(0) if len(proof.tree) == 0 else None
     if (proof.heads >= len(seconds)).any():

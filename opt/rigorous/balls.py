@@ -16,8 +16,8 @@ Problem = TypeVar("Problem")
 
 ZERO, ONE = arb(0), arb(1)
 INFINITE, EMPTY = arb.pos_inf(), arb.neg_inf()
-# Bits of the balls' midpoints, one after the other while a claim is neither proved nor refuted.
-PRECISIONS = (64, 128, 256, 512, 1024, 2048)
+# Bits of the balls' midpoints, one after the other until a claim is decided.
+PRECISIONS = (64, 256, 1024)
 # Seconds after which a job counts as never done, as the evaluator has it (``opt.rates``).
 NEVER = arb(10) ** 12
 
@@ -27,21 +27,20 @@ def exact(x: float) -> arb:
     return arb(x)
 
 
-def settle(
-    prepare: Callable[[], Problem], value: Callable[[Problem, int], arb], claims: Sequence[float], start: int = PRECISIONS[0]
-) -> list[arb]:
-    """``value(problem, leaf)`` of every leaf, each at the first precision (from ``start`` bits) at which its ball lies on one side
-    of its claim.
+def settle(prepare: Callable[[], Problem], value: Callable[[Problem, int], arb], claims: Sequence[float]) -> list[arb]:
+    """``value(problem, leaf)``, an upper bound of every leaf, each at the first precision that proves its claim.
 
-    ``prepare`` restates the problem at the precision of the moment. A ball that the last precision leaves undecided comes back
-    as it is: no comparison with its claim will hold.
+    ``prepare`` restates the problem at the precision of the moment. What the last precision leaves undecided comes back as it
+    is: no comparison with its claim will hold. A value above its claim is final from the second precision on: at the first,
+    what a wide ball leaves open may have raised it.
     """
     found, undecided = [INFINITE] * len(claims), list(range(len(claims)))
     for bits in PRECISIONS:
-        if undecided and bits >= start:
+        if undecided:
             with ctx.workprec(bits):
                 problem = prepare()
                 for leaf in undecided:
                     found[leaf] = value(problem, leaf)
-            undecided = [leaf for leaf in undecided if not (found[leaf] <= claims[leaf] or found[leaf] > claims[leaf])]
+            final = bits > PRECISIONS[0]
+            undecided = [k for k in undecided if not (found[k] <= claims[k] or (final and found[k] > claims[k]))]
     return found

@@ -5,7 +5,7 @@ import pytest
 
 from twingap.opt.arrays import floats
 from twingap.opt.local_equations import evaluate_local, multicast_times
-from twingap.opt.local_reduction import recover_local, reduce_local
+from twingap.opt.local_reduction import TAME, recover_local, reduce_local
 
 
 def shares(decision):
@@ -82,6 +82,8 @@ def test_idle_running_head_gets_the_least_cpu_that_counts(by_hand):
 def test_a_link_without_rate_makes_the_need_infinite(by_hand):
     part = by_hand().local
     peer = part.sinr_peer.copy()
-    peer[0, 0, 1] = 1e-300
-    problem = reduce_local(part.__class__(**{**vars(part), "sinr_peer": floats(peer)}))
-    assert problem.multicast_need == np.inf
+    for sinr, need in ((0.0, np.inf), (1e-300, TAME)):  # no power at all, and so little that the need counts as the largest
+        peer[0, 0, 1] = sinr
+        problem = reduce_local(part.__class__(**{**vars(part), "sinr_peer": floats(peer)}))
+        assert problem.multicast_need == need
+        assert problem.tame

@@ -54,13 +54,19 @@ class BestFirst(ABC, Generic[Cell]):
             self.branch(heapq.heappop(self.open)[2])
         return "exhausted"
 
+    def give_up(self, bound: float) -> Stopped:
+        """No search, because arithmetic would fail: one leaf with this bound, whatever its multipliers."""
+        self.closed = bound
+        self.roots = (self.tree.add(bound, 0.0, 0.0),)
+        return "exhausted"
+
     def settle(self, cell: Cell, bound: float, slack: float) -> None:
         """Keep a cell open while its bound may hold a better decision.
 
         What is left of a gap that rounding alone may make (``slack``) cannot be closed by cutting.
         """
         self.cells += 1
-        if bound > max(self.target, self.value + 4.0 * slack):
+        if not bound <= max(self.target, self.value + 4.0 * slack):
             heapq.heappush(self.open, (-bound, self.cells, cell))
         else:
             self.closed = max(self.closed, bound)

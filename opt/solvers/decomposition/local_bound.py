@@ -12,16 +12,20 @@ V is convex in y, a maximum of functions affine in y, and increasing. So with Q 
 
 beta y(tau) - pi M/tau is the single head's problem again (``response``): it rises to its maximum at the principal root, falls,
 and rises towards the right, so its maximum over [l, r] is at the root clipped to [l, r], or at r. r may be infinite (y_r = 0).
+Where the line is negative, Q >= 0 is the better one, so l is moved to where it is not (``line_on``): no y exceeds 1.
 The bound is convex in p with slope W - spectrum used. A price search moves p, but every p gives a true bound: nothing
 depends on its convergence.
 
 Rounding. Each head's value carries a relative error of a few units of 2^-53 of b_j y plus its costs (exp, log, sqrt and the
-Newton root err by that much), the sum over J heads at most J units of the gross total, and A (i + s tau) <= 745 wherever y is
-not 0, which makes exp of it wrong by at most some 1e-13, and by A 2^-52 (|i| + s l) more where i and s tau cancel. Each bound
-is raised by (1e-12 + 4e-16 J + 1e-15 A (|i| + s l)) times all that was added up or subtracted: y_l sum b_j (which also pays
-for heads that rounding held off), p W, and pi times the spectrum used.
+Newton root err by that much), b_j itself, exp of up to 745, one of 4e-13, the sum over J heads at most J units of the gross
+total. y is rounded up (``fade_above``). Where rounding moves the chord it moves it by as much, and its maximum by no more, so
+that it does not matter how well the root is found for what it was given. Each bound is raised by (2.5e-12 + 4e-16 J) times all
+that was added up or subtracted: y_l sum b_j (which also pays for heads that rounding held off), p W, and pi times the
+spectrum used; and by ``TINY``, for what underflows.
 With tau at r the chord is V(y_r) itself, and y_r takes the place of y_l: nothing is owed where r is infinite, nor where
 ``all_off`` proves that no head can earn anything. So the bound of a part that is best left off is exactly 0.
+Where the chord's maximum is not resolved (its q is no number) the cell counts as V(y_l) - pi M/r, and any bound that is no
+number is +inf.
 Cells are closed intervals and reach ``OVERLAP`` beyond their right end (``local_delay``).
 """
 
@@ -35,9 +39,17 @@ import numpy as np
 from ...arrays import Floats
 from ...compiled import compiled
 from ...local_reduction import ReducedLocal
-from .local_delay import OVERLAP
+from .local_delay import OVERLAP, fade_above, line_on
 from .local_heads import Heads, respond_all
 from .response import LOCAL_BELOW, half_decay_time
+
+# Far more than all heads of any problem lose to underflow, far less than anything that is reported, and more than checkers grant.
+TINY = 2e-200
+
+
+# Prices beyond are not tried (certificates hold no others). At a price below 1/HIGHEST all that a problem's heads could buy
+# costs nothing to speak of.
+HIGHEST = 1e150
 
 
 class CellBound(NamedTuple):
@@ -74,10 +86,10 @@ def bound_at(
     """(bound, tau, spectrum used, slack in the bound, how fast the spectrum used falls) at one price pi > 0 of a cell
     [left, right] under a delay line. The last number only steers searches."""
     decay, need = problem.decay, problem.multicast_need
-    fade_left = math.exp(-decay * (intercept + slope * left))
-    fade_right = fade_left if slope <= 0.0 else math.exp(-decay * (intercept + slope * right))
+    left, intercept, slope = line_on(intercept, slope, left, right)
+    fade_left, fade_right = fade_above(decay, intercept, slope, left), fade_above(decay, intercept, slope, right)
     extra = price - problem.spectrum_price
-    relative = 1e-12 + 4e-16 * problem.worth.shape[0] + 1e-15 * decay * (abs(intercept) + slope * left)
+    relative = 2.5e-12 + 4e-16 * problem.worth.shape[0]
     nothing = np.zeros(0)
     value_left, used_left, pull_left = respond_all(problem, heads, low, high, fade_left, price, nothing)
     value_right, used_right, pull_right = value_left, used_left, pull_left
@@ -87,35 +99,37 @@ def bound_at(
             value_right, used_right, pull_right = respond_all(problem, heads, low, high, fade_right, price, nothing)
     fall, rise = fade_left - fade_right, value_left - value_right
     gross = fade_right * total_worth
-    if rise <= 0.0:
+    if not rise > 0.0:
         # Nothing lies between that the left end could not earn, and a computed 0 may hide a little.
         idle = value_left == 0.0 and used_left == 0.0 and all_off(problem, heads, low, high, fade_left, price)
         gross = 0.0 if idle else fade_left * total_worth
     multicast = need / right if need > 0.0 else 0.0
     tau, used, steep = right, used_right + multicast, 0.5 * (used_right + pull_right) / price
-    slack = relative * (gross + extra * problem.budget + price * used)
+    size = gross + extra * problem.budget + price * used
+    slack = relative * size + (TINY if size > 0.0 else 0.0)
     bound = extra * problem.budget + value_right - price * multicast + slack
     if rise > 0.0 and fall > 0.0:
-        rate, rise = decay * slope, rise / fall
-        q = 0.5 * rate * math.sqrt(price * need / (rate * rise * math.exp(-decay * intercept)))
-        if q <= LOCAL_BELOW:
-            root = 2.0 * half_decay_time(q) / rate
+        rate = decay * slope
+        q = 0.5 * math.sqrt(rate) * math.sqrt(price * need) * math.sqrt(fall / rise) * math.exp(0.5 * decay * intercept)
+        if not q >= LOCAL_BELOW:
+            resolved = q < LOCAL_BELOW
+            root = 2.0 * half_decay_time(q) / rate if resolved else left
             inner = min(max(root, left), right)
-            fade = math.exp(-decay * (intercept + slope * inner))
-            share = min(max((fade - fade_right) / fall, 0.0), 1.0)
-            multicast = need / inner
+            share = min(max((fade_above(decay, intercept, slope, inner) - fade_right) / fall, 0.0), 1.0)
+            multicast = need / (inner if resolved else right)
             taken = share * used_left + (1.0 - share) * used_right + multicast
-            margin = relative * (fade_left * total_worth + extra * problem.budget + price * taken)
+            margin = relative * (fade_left * total_worth + extra * problem.budget + price * taken) + TINY
             there = share * value_left + (1.0 - share) * value_right
             there += extra * problem.budget - price * multicast + margin
-            if there > bound:
+            if not there <= bound:
                 bound, tau, used, slack = there, inner, taken, margin
                 pull = share * (used_left + pull_left) + (1.0 - share) * (used_right + pull_right)
                 steep = 0.5 * pull / price
-                bend = 2.0 * price * need / inner**3 - rise * rate * rate * fade
+                fade, slant = share * fall + fade_right, rise / fall
+                bend = 2.0 * price * need / inner**3 - slant * rate * rate * fade
                 if left < root < right and bend > 0.0:
                     steep += (rate * fade * (used_left - used_right) / fall + need / inner**2) ** 2 / bend
-    return bound, tau, used, slack, steep
+    return bound if not math.isnan(bound) else math.inf, tau, used, slack, steep
 
 
 @compiled
@@ -159,9 +173,11 @@ def bound_cell(
     bound_low, bound_high, tau_low, tau_high = math.inf, math.inf, left, right
     price = max(price, floor)
     if price <= 0.0:
-        price = max(total_worth, 1e-300) / budget
+        price = min(max(total_worth / budget, 1.0 / HIGHEST), HIGHEST)
     best, best_price, best_tau, best_slack = math.inf, price, left, 0.0
     for step in range(100):
+        if price > HIGHEST or floor < price < 1.0 / HIGHEST:
+            break
         bound, tau, used, slack, steep = bound_at(problem, heads, low, high, left, right, intercept, slope, total_worth, price)
         if bound < best:
             best, best_price, best_tau, best_slack = bound, price, tau, slack
@@ -180,7 +196,8 @@ def bound_cell(
             spare = 0.2 * precision
             if wide and enough > -math.inf and abs(budget - used) <= 1e-2 * budget:
                 spare = max(spare, 0.01 * (bound - 2.0 * gain - enough))
-            if gain <= spare:
+            # Where far too much is used the curvature is that of a much lower price: it says nothing.
+            if gain <= spare and used <= 2.0 * budget:
                 price_low, price_high, tau_low, tau_high = price, price, tau, tau
                 break
             aim = price * min(max((used / budget) ** (used / (steep * price)), 1e-3), 1e3)

@@ -17,6 +17,8 @@ from ...local_reduction import ReducedLocal
 # whichever level rounding gives the equations next to an edge, a cell with a delay no longer than that covers it.
 LEVEL_SLACK = 1e-12
 OVERLAP = 1e-11
+# Of the terms of an exponent, more than all that rounding takes from it, and more than a checker grants.
+CANCELLED = 1.6e-14
 # A decision that wants the right end of a level stays this much below it: there the level jumps, and the end is not attained.
 STEP_BACK = 1e-9
 
@@ -75,6 +77,31 @@ def line_below(problem: ReducedLocal, left: float, touch: float) -> tuple[float,
         intercept -= ADAPTATION_SLOPE * touch
         slope += level_at(problem, touch) + ADAPTATION_SLOPE
     return intercept, slope
+
+
+@compiled
+def line_on(intercept: float, slope: float, left: float, right: float) -> tuple[float, float, float]:
+    """(left, intercept, slope) of a line below Q where it is not negative: the cell's part from there on.
+
+    Before it, Q >= 0 is the better line: nothing fades, and what multicast costs falls, so whatever a cell is worth there it is
+    worth where the line starts, too. A line that is negative throughout the cell, or no line, gives way to 0 altogether.
+    """
+    if not intercept >= 0.0:
+        start = -intercept / slope if slope > 0.0 else math.inf
+        return (max(left, start), intercept, slope) if start < right else (left, 0.0, 0.0)
+    return left, intercept, slope
+
+
+@compiled
+def fade_above(decay: float, intercept: float, slope: float, tau: float) -> float:
+    """y = exp(-A max(0, intercept + slope tau)), rounded up; 0 at tau = inf only, 1 where the exponent is no number.
+
+    The exponent is taken less ``CANCELLED`` of the terms it is made of, however much they cancel, and at most 690.
+    """
+    if slope > 0.0 and tau == math.inf:
+        return 0.0
+    exponent = decay * (intercept + slope * tau * (1.0 - CANCELLED) - CANCELLED * abs(intercept)) * (1.0 - 1e-15)
+    return math.exp(-min(exponent, 690.0)) if exponent > 0.0 else 1.0
 
 
 @compiled

@@ -53,8 +53,9 @@ def heads_of(problem: ReducedLocal) -> Heads:
     slow = np.where(works, np.inf, 0.0)
     if problem.cpu_price > 0.0:
         slow = half * np.sqrt(problem.work / problem.cpu_price) / problem.cpu_max
+    lazy = 0.5 * np.sqrt(problem.decay)
     with np.errstate(divide="ignore"):
-        lean, full_lean = half / np.sqrt(problem.decay * problem.worth), half / np.sqrt(problem.decay * full_worth)
+        lean, full_lean = lazy / np.sqrt(problem.worth), lazy / np.sqrt(full_worth)
     return Heads(
         worth=problem.worth,
         lean=lean,
@@ -86,12 +87,12 @@ def free_answer(
 ) -> tuple[float, float, float]:
     """(value, u, pull) of a head; zeros when off is best. u is inf at price 0. ``best_response`` says why it is exact.
 
-    thrift: 1/sqrt(y).
+    thrift: 1/sqrt(y). Off only where q is seen to be large: where it is no number a head counts as earning its whole gain.
     """
     cost = work_root + root_price * need_root
     q = lean * cost * thrift
     if not q < ON_BELOW:
-        return 0.0, 0.0, 0.0
+        return 0.0 if q >= ON_BELOW else fade * worth, 0.0, 0.0
     x = half_decay_time(q)
     if x >= slow * cost:
         running = 0.0
@@ -99,7 +100,7 @@ def free_answer(
         cost = root_price * need_root
         q = full_lean * cost * thrift
         if not q < ON_BELOW:
-            return 0.0, 0.0, 0.0
+            return 0.0 if q >= ON_BELOW else fade * full_worth, 0.0, 0.0
         x = half_decay_time(q)
         worth = full_worth
     decayed = q / x if q > 0.0 else 1.0  # exp(-x)

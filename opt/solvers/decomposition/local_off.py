@@ -7,12 +7,10 @@ themselves, which is far more than all rounding in what a head earns takes from 
 
 from __future__ import annotations
 
-import math
-
 from ...arrays import Floats
 from ...compiled import compiled
 from ...local_reduction import ReducedLocal
-from .local_delay import OVERLAP
+from .local_delay import OVERLAP, fade_above, line_on
 from .response import boxed_response
 
 CERTAIN = 2e-9
@@ -23,7 +21,8 @@ def nobody_runs(
     problem: ReducedLocal, low: Floats, high: Floats, left: float, right: float, intercept: float, slope: float
 ) -> bool:
     """Whether off is best for every head of the cell [left, right] x [low, high] under the delay line intercept + slope tau."""
-    fade = math.exp(-problem.decay * (intercept + slope * left)) * (1.0 + CERTAIN)
+    start, intercept, slope = line_on(intercept, slope, left, right)
+    fade = fade_above(problem.decay, intercept, slope, start) * (1.0 + CERTAIN)
     most = problem.budget * (1.0 + 1e-14)
     if problem.multicast_need > 0.0:
         most -= problem.multicast_need / (right * (1.0 + OVERLAP))
@@ -41,6 +40,6 @@ def nobody_runs(
             0.0,
             min(high[j], max(most, 0.0)),
         )
-        if value > 0.0:
+        if not value <= 0.0:
             return False
     return True

@@ -20,7 +20,7 @@ from ...arrays import Booleans, Floats, Integers
 from ...certificate.proof import SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
-from ...local_reduction import ReducedLocal, equal_heads, recover_local, reduce_local
+from ...local_reduction import ReducedLocal, equal_heads, everything, recover_local, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from .best_first import BestFirst
@@ -91,6 +91,8 @@ class _Search(BestFirst[Cell]):
     def solve(self) -> Stopped:
         """Search everything but "all off"."""
         need = self.problem.multicast_need
+        if not self.problem.tame:
+            return self.give_up(everything(self.problem))
         if not math.isfinite(need):
             return "exhausted"  # a link without any rate: T_multi is infinite whatever is done
         heads = len(self.uplink)

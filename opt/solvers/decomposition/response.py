@@ -10,6 +10,9 @@ b exp(-2x)(1 - 2x): positive exactly when x < 1/2, i.e. q < exp(-1/2)/2.
 Why the bound on f is exact: with g(T) = b exp(-A T) - C/T and T_0 the time at which f reaches f_max, g falls from its
 maximum T* to its minimum and then rises towards 0. If T* >= T_0 no f_max-bound point beats g(T*), since the bound only
 raises cost; if T* < T_0, every T >= T_0 is worth at most max(g(T_0), 0), and T_0 lies on the bound branch.
+
+Bounds rest on these values, so a head is off only where q is seen to be too large: where q is no number, or so small that
+numbers vanish, the head is worth its whole gain. Roots are taken one by one, so that q is out of range only if it truly is.
 """
 
 from __future__ import annotations
@@ -69,9 +72,11 @@ def best_response(
     else:
         if cpu_price > 0.0:
             cost = math.sqrt(cpu_price * work) + math.sqrt(price * need)
-            q = 0.5 * decay * cost / math.sqrt(decay * benefit)
+            q = 0.5 * math.sqrt(decay) * (cost / math.sqrt(benefit))
             if q >= ON_BELOW:
                 return 0.0, 0.0, 0.0
+            if not q > 0.0:
+                return benefit, 0.0, cpu_max
             x = half_decay_time(q)
             time = 2.0 * x / decay
             cpu = math.sqrt(work / cpu_price) * cost / time
@@ -86,10 +91,11 @@ def best_response(
         return (value, math.inf, bound) if value > 0.0 else (0.0, 0.0, 0.0)
     if worth <= 0.0:
         return 0.0, 0.0, 0.0
-    cost = math.sqrt(price * need)
-    q = 0.5 * decay * cost / math.sqrt(decay * worth)
+    q = 0.5 * math.sqrt(decay) * (math.sqrt(price * need) / math.sqrt(worth))
     if q >= ON_BELOW:
         return 0.0, 0.0, 0.0
+    if not q > 0.0:
+        return worth, 0.0, bound
     x = half_decay_time(q)
     value = worth * math.exp(-2.0 * x) * (1.0 - 2.0 * x) - running
     if value <= 0.0:
@@ -114,8 +120,8 @@ def concave_response(
     if work > 0.0:
         if cpu_price > 0.0:
             cost = math.sqrt(cpu_price * work) + math.sqrt(price * need)
-            q = 0.5 * decay * cost / math.sqrt(decay * benefit)
-            if q <= LOCAL_BELOW:
+            q = 0.5 * math.sqrt(decay) * (cost / math.sqrt(benefit))
+            if 0.0 < q <= LOCAL_BELOW:
                 time = 2.0 * half_decay_time(q) / decay
                 cpu = math.sqrt(work / cpu_price) * cost / time
                 if cpu <= cpu_max:
@@ -124,8 +130,8 @@ def concave_response(
         bound = cpu_max
     if worth <= 0.0:
         return 0.0, 0.0
-    q = 0.5 * decay * math.sqrt(price * need) / math.sqrt(decay * worth)
-    if q > LOCAL_BELOW:
+    q = 0.5 * math.sqrt(decay) * (math.sqrt(price * need) / math.sqrt(worth))
+    if not 0.0 < q <= LOCAL_BELOW:
         return 0.0, 0.0
     return decay * need / (2.0 * half_decay_time(q)), bound
 

@@ -14,9 +14,9 @@ of a convex one is convex: the maximum over tau is at l or at r. So a cell costs
 error is of second order in its width. The bound is convex in nu; every nu >= 0 gives a true bound.
 
 Rounding: as in ``local_bound``, each head errs by a few units of 2^-53 of what it adds and subtracts. A bound is raised by
-(1e-12 + 4e-16 J + 1e-15 A (|i| + s l)) times gross benefit, nu J r and what the spectrum costs; cells reach ``OVERLAP`` beyond
-their right end. Where V <= 0 at nu = 0 and worths raised by more than rounding, nobody earns: the bound is
-0 (``nobody_earns``).
+(2.5e-12 + 4e-16 J) times gross benefit, nu J r and what the spectrum costs, and by ``TINY``; y is rounded up, and l moved to
+where the line is not negative (before, nothing fades and nu J tau rises); cells reach ``OVERLAP`` beyond their right end. Where
+V <= 0 at nu = 0 and worths raised by more than rounding, nobody earns: the bound is 0 (``nobody_earns``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ import numpy as np
 from ...arrays import Floats, Integers
 from ...compiled import compiled
 from ...local_reduction import ReducedLocal
-from .local_delay import OVERLAP
+from .local_bound import HIGHEST, TINY
+from .local_delay import OVERLAP, fade_above, line_on
 from .whole_head import best_split
 
 
@@ -140,10 +141,10 @@ def bound_whole(
     heads = seconds.shape[0]
     right = right * (1.0 + OVERLAP)
     decay = problem.decay
-    fade_left = math.exp(-decay * (intercept + slope * left))
-    fade_right = fade_left if slope <= 0.0 else math.exp(-decay * (intercept + slope * right))
+    left, intercept, slope = line_on(intercept, slope, left, right)
+    fade_left, fade_right = fade_above(decay, intercept, slope, left), fade_above(decay, intercept, slope, right)
     total_worth = problem.worth.sum()
-    unit = 1e-12 + 4e-16 * heads + 1e-15 * decay * (abs(intercept) + slope * left)
+    unit = 2.5e-12 + 4e-16 * heads
     counts_slow, counts_fast, counts = fewest.copy(), fewest.copy(), fewest.copy()
     uplink_slow, uplink_fast, uplink = np.zeros(heads), np.zeros(heads), np.zeros(heads)
     other_counts, other_uplink = fewest.copy(), np.zeros(heads)
@@ -152,12 +153,12 @@ def bound_whole(
     fixed = fade_left * total_worth + problem.spectrum_price * budget
     if right == math.inf or right <= 0.0:
         value, slow = best_counts(problem, seconds, budget, fewest, most, low, high, fade_left, 0.0, counts_slow, uplink_slow)
-        slack = unit * fixed
+        slack = unit * fixed + TINY
         return WholeBound(value + slack, 0.0, slack, math.inf, counts_slow, uplink_slow, slow, counts_slow, uplink_slow, slow)
     # The bound at (price_low) falls, at (price_high) rises; together with slopes they bound the minimum from below.
     price_low, price_high, bound_low, bound_high, slope_low, slope_high = 0.0, math.inf, math.inf, math.inf, 0.0, 0.0
     if price <= 0.0:
-        price = 0.1 * max(fade_left * total_worth, 1e-300) / (heads * right)
+        price = min(max(0.1 * fade_left * total_worth / (heads * right), 1.0 / HIGHEST), HIGHEST)
     grow = 1.05
     for step in range(60):
         value, used = best_counts(problem, seconds, budget, fewest, most, low, high, fade_right, price, counts, uplink)
@@ -177,7 +178,7 @@ def bound_whole(
                 uplink[:] = other_uplink
         else:
             error = 0.0
-        slack = unit * (fixed + price * heads * right)
+        slack = unit * (fixed + price * heads * right) + TINY
         if proved + slack < best:
             best, best_price, best_slack, best_error = proved + slack, price, slack, error
         if steep < 0.0:
@@ -193,11 +194,13 @@ def bound_whole(
         if price_high == math.inf:
             price *= grow
             grow = min(grow * grow, 1e6)
+            if price > HIGHEST:
+                break
             continue
         if price_low <= 0.0:
             price /= grow
             grow = min(grow * grow, 1e6)
-            if price < 1e-300:
+            if price < 1.0 / HIGHEST:
                 break
             continue
         meet = (bound_high - bound_low + slope_low * price_low - slope_high * price_high) / (slope_low - slope_high)
@@ -232,11 +235,13 @@ def nobody_earns(
     low: Floats,
     high: Floats,
     left: float,
+    right: float,
     intercept: float,
     slope: float,
 ) -> bool:
     """Whether no numbers earn anything even if multicast were free of charge, by more than rounding can do."""
-    fade = math.exp(-problem.decay * (intercept + slope * left)) * (1.0 + 2e-12 + 2e-15 * seconds.size)
+    start, intercept, slope = line_on(intercept, slope, left, right)
+    fade = fade_above(problem.decay, intercept, slope, start) * (1.0 + 2e-12 + 2e-15 * seconds.size)
     counts, uplink = fewest.copy(), np.zeros(seconds.size)
     value, _ = best_counts(problem, seconds, budget, fewest, most, low, high, fade, 0.0, counts, uplink)
     return value <= 0.0

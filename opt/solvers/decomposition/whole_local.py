@@ -19,7 +19,7 @@ from ...arrays import Booleans, Floats, Integers
 from ...certificate.proof import COUNT_CUT, SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
-from ...local_reduction import ReducedLocal, equal_heads, multicast_needs, reduce_local
+from ...local_reduction import ReducedLocal, equal_heads, everything, multicast_needs, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from ...whole_subchannels import whole_budget
@@ -81,6 +81,8 @@ class _Search(BestFirst[Cell]):
         """Search everything but "all off"."""
         need = self.problem.multicast_need
         fewest = (self.seconds > 0.0).astype(np.int64)
+        if not self.problem.tame:
+            return self.give_up(everything(self.problem))
         if not math.isfinite(need) or self.budget < max(1, int(fewest.sum())):
             return "exhausted"  # a head with peers cannot multicast: T_multi is infinite whatever is done
         heads = len(self.seconds)
@@ -127,7 +129,7 @@ class _Search(BestFirst[Cell]):
         )
         if self.value <= 0.0 < proved.bound:
             boxes = (self.seconds, self.budget, fewest, most, low, high)
-            if nobody_earns(problem, *boxes, left, line, slope):
+            if nobody_earns(problem, *boxes, left, right, line, slope):
                 proved = proved._replace(bound=0.0, price=0.0, slack=0.0)
         number = self.tree.add(proved.bound, proved.price, middle)
         if above < proved.bound:
