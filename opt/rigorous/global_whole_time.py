@@ -16,7 +16,7 @@ from .balls import INFINITE, ZERO, exact
 from .global_needs import LATE, Committee, Needs
 
 # Boxes are not cut below this relative size, nor beyond this number; steps towards the best q.
-SHARP, MOST_BOXES, STEPS = 2.0**-50, 10_000, 12
+SHARP, MOST_BOXES, STEPS = 2.0**-50, 10_000, 60
 # What is served of each delegate, (e_a, g_a) or (E_a, R_a); y from and to; z from and to.
 Box = tuple[list[tuple[arb, arb]], arb, arb, arb, arb]
 
@@ -142,6 +142,8 @@ class LeastTime:
             # False position, the weight of an end that stays halved.
             q = (low * at_high - high * at_low) / (at_high - at_low)
             found = more(q)
+            if abs(found) <= 1e-14 * need:
+                return q
             if found > 0.0:
                 low, at_low, at_high = q, found, 0.5 * at_high
             else:
