@@ -110,7 +110,7 @@ def test_a_certificate_is_re_proved_rigorously(run, tmp_path, snapshot, monkeypa
     # Without the extra: one line that says what to install.
     for name in [name for name in sys.modules if name.startswith("twingap.opt.rigorous")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     code, _, err = run(*arguments)
     assert (code, err.count("\n")) == (2, 1)
     assert "pip install 'twingap[rigorous]'" in err

@@ -19,7 +19,7 @@ def test_a_float_is_that_real_number_at_any_precision(number):
 def precisions_used(value, claim):
     """(what is settled, the precisions at which it was evaluated)."""
     used = []
-    (ball,) = settle(lambda: used.append(ctx.prec), lambda _, leaf: value(), [claim])
+    (ball,) = settle(lambda: used.append(ctx.prec), lambda _problem, _leaf: value(), [claim])
     return ball, used
 
 
@@ -49,7 +49,7 @@ def test_what_stays_undecided_or_is_no_number_is_not_proved():
     assert precisions_used(lambda: arb(1), math.nan)[1] == list(PRECISIONS)
 
 
-def halves(cell, kind, cut):
+def halves(cell, kind, _cut):
     """Cuts an interval in the middle; kind 2 is not allowed."""
     low, high = cell
     middle = (low + high) / 2
