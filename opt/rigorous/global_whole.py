@@ -20,8 +20,9 @@ from .global_worth import highest
 from .tree import leaves
 
 PRECISIONS = (64, 128)
-# Largest tables: sets of APs, and worths in all. Boxes cut per worth and round.
-MOST_POINTS, MOST_WORTHS, BOXES = 12, 4_000_000, 8
+# Largest tables: sets of APs, and worths in all. Boxes cut per worth and round; sums this near to
+# a claim are near.
+MOST_POINTS, MOST_WORTHS, BOXES, NEAR = 12, 4_000_000, 8, 1e-6
 # C5 is judged more coarsely than this: 2.9999999999999996 subchannels are 3 whole ones.
 ROUNDING = ONE / 10**12
 # Smallest and largest total of every committee.
@@ -110,12 +111,16 @@ class Tables:
             value = [[self.best(i, chosen, cell[i], price) for chosen in sets] for i in range(len(cell))]
             rest = [reduce(joined, value[:i] + value[i + 1 :], [ZERO] + [EMPTY] * everybody) for i in range(len(cell))]
             most, moved = largest([value[0][chosen] + rest[0][everybody ^ chosen] for chosen in sets]), False
-            for i, (low, high) in enumerate(cell) if not most + self.width * price <= claim else ():
+            target = claim - self.width * price
+            # The worse half first; once all that attain the largest sum are sharp, nothing else would help.
+            bar = (most + target) / 2 if most - target > most.abs_upper() * NEAR else target
+            for i, (low, high) in enumerate(cell) if not most <= target else ():
                 for chosen in sets:
-                    allowed = claim - self.width * price - rest[i][everybody ^ chosen]
-                    for total in range(low, high + 1) if chosen and not value[i][chosen] <= allowed else ():
-                        if not self.row(i, chosen)[total] - total * price <= allowed:
-                            moved = self.sharpen(i, chosen, total) or moved
+                    others = rest[i][everybody ^ chosen]
+                    for total in range(low, high + 1) if chosen and not value[i][chosen] + others <= bar else ():
+                        both = self.row(i, chosen)[total] - total * price + others
+                        if not both <= bar:
+                            moved = (self.sharpen(i, chosen, total) and not both < most) or moved
         return most + self.width * price
 
     def best(self, i: int, chosen: int, totals: tuple[int, int], price: arb) -> arb:
