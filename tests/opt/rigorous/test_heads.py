@@ -84,10 +84,10 @@ def test_heads_are_not_below_a_grid_and_hardly_above_it(seed):
     last = high if high < math.inf else low + 40.0 * worth / price
     shares = low + (last - low) * np.linspace(0.0, 1.0, 301) ** 2
     best = on_grid(numbers, worth, price, shares)
-    found = upper(head.boxed(exact(worth), exact(price), exact(low), None if high == math.inf else exact(high)))
+    found = upper(head.boxed(exact(worth), exact(price), exact(low), exact(high)))
     assert best - 1e-12 * worth <= found <= best + 1e-2 * worth
     # Free of charge, more is better.
-    free = upper(head.boxed(exact(worth), ZERO, exact(low), None if high == math.inf else exact(high)))
+    free = upper(head.boxed(exact(worth), ZERO, exact(low), exact(high)))
     assert on_grid(numbers, worth, 0.0, shares) - 1e-12 * worth <= free <= worth
 
 
@@ -100,10 +100,10 @@ def test_splits_are_not_below_a_grid_and_hardly_above_it(seed):
     high = math.inf if rng.random() < 0.4 else low + float(rng.exponential())
     shares = np.linspace(low, min(high, total), 201)[:-1]
     values = [on_grid(numbers, worth, 0.0, np.array([share])) - price * seconds / (total - share) for share in shares]
-    box = exact(low), None if high == math.inf else exact(high)
+    box = exact(low), exact(high)
     found = upper(head.split(exact(worth), exact(seconds), exact(price), total, *box))
     assert max(values) - 1e-12 * worth <= found <= max(values) + 2e-2 * worth
-    assert head.split(exact(worth), exact(seconds), exact(price), total, exact(3.0), None) == EMPTY
+    assert head.split(exact(worth), exact(seconds), exact(price), total, exact(3.0), exact(math.inf)) == EMPTY
     alone = upper(head.split(exact(worth), ZERO, exact(price), total, *box))
     assert on_grid(numbers, worth, 0.0, shares) - 1e-12 * worth <= alone <= worth
 
