@@ -17,8 +17,8 @@ from .reduced import Reduced, kin
 from .tree import leaves
 
 Box = tuple[float, float]
-# Rule Time: a cut at c parts the cell at c (1 + 2^-39), surely beyond the step of the floor that c was rounded from.
-BEYOND = ONE + arb(2) ** -39
+# Rule Time: a cut at c parts the cell at c (1 + 2^-40), surely beyond the step of the floor that c was rounded from.
+BEYOND = ONE + arb(2) ** -40
 # Rule Price: a price within this of the money price is the money price, which a file can only hold rounded.
 ROUNDED = ONE + arb(2) ** -52
 # Knapsacks over more subchannels are not attempted: their leaves count as not proved.
