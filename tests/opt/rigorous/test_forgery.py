@@ -57,7 +57,7 @@ def test_forged_trees_prove_nothing_false(solved):
 
 
 def test_what_a_claim_is_changes_no_bound(solved):
-    """Precision follows the claims; what is proved is the same but for the width of balls, and near what the fast one proves."""
+    """Precision follows the claims; what is proved is the same but for the width of balls, near what the fast one proves."""
     for part, _, proof in solved[:3]:
         own, doubtful = prove_local(part, proof), prove_local(part, replace(proof, bounds=floats(proof.bounds * 0.0)))
         assert all(abs(float(a.mid()) - float(b.mid())) < 1e-12 for a, b in zip(own, doubtful, strict=True))
