@@ -119,10 +119,13 @@ def verify(
     snapshot: SnapshotArgument,
     solution: Annotated[Path, typer.Argument(help="Solution file (JSON).")],
     certificate: Annotated[Path | None, typer.Option(help="Certificate of the bound, to be re-proved.")] = None,
+    rigorous: Annotated[bool, typer.Option("--rigorous", help="Re-prove it in ball arithmetic too: a theorem.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Re-evaluate a solution's decision, constraints and objective by the equations alone, and re-prove its bound where a
     certificate is given. Exit 1 when a claim fails."""
+    if rigorous and certificate is None:
+        raise InputError("re-proves a certificate; give it with --certificate FILE", field="--rigorous")
     from ..opt.certificate.certificate_file import load_certificate
     from ..opt.certificate.check import verify_certificate
     from ..opt.snapshot_file import load_snapshot
@@ -133,8 +136,12 @@ def verify(
     claims = load_solution(solution, epoch)
     found = check(epoch, claims)
     if certificate is not None:
-        reproved = verify_certificate(epoch, claims, load_certificate(certificate))
-        found = replace(found, checks=found.checks + reproved)
+        proof = load_certificate(certificate)
+        found = replace(found, checks=found.checks + verify_certificate(epoch, claims, proof))
+        if rigorous:
+            from ..opt.rigorous.check import verify_rigorously
+
+            found = replace(found, checks=found.checks + verify_rigorously(epoch, claims, proof))
     if as_json:
         checks = [{"name": each.name, "holds": each.holds, "detail": each.detail} for each in found.checks]
         typer.echo(json.dumps({"holds": found.holds, "checks": checks}))

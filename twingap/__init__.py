@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .opt.families import draw_family
     from .opt.own_epochs import estimate_system
     from .opt.result import Result
+    from .opt.rigorous.check import verify_rigorously
     from .opt.scenario import Scenario, preset
     from .opt.snapshot import Snapshot
     from .opt.snapshot_file import load_snapshot, save_snapshot
@@ -65,6 +66,7 @@ _HOME = {
     "train": "rl.learners",
     "verify": "opt.verify",
     "verify_certificate": "opt.certificate.check",
+    "verify_rigorously": "opt.rigorous.check",
 }
 
 __version__ = "0.1.0"
@@ -102,6 +104,7 @@ __all__ = [
     "train",
     "verify",
     "verify_certificate",
+    "verify_rigorously",
 ]
 
 

@@ -18,6 +18,7 @@ from twingap.opt.global_equations import committee_spectrum, evaluate_global
 from twingap.opt.global_range import global_numbers
 from twingap.opt.local_equations import evaluate_local, head_spectrum
 from twingap.opt.result import Deadline
+from twingap.opt.rigorous import local as rigorous
 from twingap.opt.solvers.decomposition.global_part import solve_global
 from twingap.opt.solvers.decomposition.local_part import solve_local
 
@@ -32,7 +33,8 @@ def drawn(seed, **changes):
     return twingap.draw("tiny", seed, **options)
 
 
-def test_local_bounds_hold_for_any_cuts_and_multipliers(random_tree, leaf_of, multipliers):
+@pytest.mark.parametrize("prove", [prove_whole_local, rigorous.prove_local], ids=["fast", "rigorous"])
+def test_local_bounds_hold_for_any_cuts_and_multipliers(prove, random_tree, leaf_of, multipliers):
     cut_trees = 0
     for seed, mode in itertools.product(range(3), MODES):
         rng = np.random.default_rng(seed)
@@ -68,7 +70,7 @@ def test_local_bounds_hold_for_any_cuts_and_multipliers(random_tree, leaf_of, mu
                 touches=floats(multipliers(rng, 1.0, leaves)),
                 bounds=floats(np.zeros(leaves)),
             )
-            proved = prove_whole_local(part, proof)
+            proved = prove(part, proof)
             if proved is not None and answer.objective > 0.0:
                 cut_trees += leaves > 1
                 assert proved[leaf_of(tree, partial(below, proof))] >= answer.objective * (1.0 - 1e-9)
