@@ -16,7 +16,7 @@ from .balls import INFINITE, ZERO, exact
 from .global_needs import LATE, Committee, Needs
 
 # Boxes are not cut below this relative size, nor beyond this number; steps towards the best q.
-SHARP, MOST_BOXES, STEPS = 2.0**-50, 1_000, 60
+SHARP, MOST_BOXES, STEPS = 2.0**-50, 10_000, 60
 # What is served of each delegate, (e_a, g_a) or (E_a, R_a); y from and to; z from and to.
 Box = tuple[list[tuple[arb, arb]], arb, arb, arb, arb]
 
