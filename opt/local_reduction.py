@@ -31,6 +31,11 @@ from .useful_budget import useful_budget
 # Numbers within [1/TAME, TAME]: products of up to four of them are normal floating-point numbers.
 TAME = 1e75
 
+# C1 is judged to 1e-9 (``evaluation.FEASIBLE``). That decides what a decision earns only where T_multi can just, or just not,
+# stay below a level of (11), or uploads are almost free: where T_multi is within ``JUST`` of its least, M / W, bounds grant
+# what is judged feasible, ``GRANTED``, and decisions take ``TAKEN`` of it. Elsewhere C1 holds as it stands.
+JUST, GRANTED, TAKEN = 1e-8, 1e-9, 9.999e-10
+
 
 class ReducedLocal(NamedTuple):
     """The reduced problem of one epoch; a named tuple because compiled loops take it as it is.
@@ -89,34 +94,38 @@ def _needs(part: LocalPart, sinr: Floats) -> Floats:
 def reduce_local(part: LocalPart) -> ReducedLocal:
     """The reduced problem of one epoch (no batch axes).
 
-    Needs, work, prices and the decay above ``TAME`` count as ``TAME``, budgets below 1/TAME as 1/TAME: all are relaxations, and
-    nobody earns anything to speak of there.
+    Needs, work, prices and the decay above ``TAME`` count as ``TAME``, budgets below 1/TAME as 1/TAME, prices and work below
+    1/TAME as none: all are relaxations, of problems in which these numbers decide nothing.
     """
     rate, silent = part.subchannel_hz * spectral_efficiency(part.sinr_uplink), part.sinr_uplink <= 0.0
     need = np.minimum(np.divide(part.upload_bits, rate, out=np.full(rate.shape, TAME), where=rate > 0.0), TAME)
     worth = np.where(silent, 0.0, part.benefit * np.exp(-part.decay * confirmation_time(part)))
-    work, roots = np.minimum(training_work(part), TAME), np.sqrt(multicast_needs(part))
+    work, roots = training_work(part), np.sqrt(multicast_needs(part))
+    work = np.where(work < 1.0 / TAME, 0.0, np.minimum(work, TAME))
     # A link without any power: T_multi is infinite, whatever is done.
     links = part.sinr_peer[part.layout.is_link]
     multicast_need = float(roots.sum() ** 2 / len(roots))
     multicast_need = math.inf if (links <= 0.0).any() else min(multicast_need, TAME)
-    price, cpu_price = min(float(part.spectrum_cost * part.subchannel_hz), TAME), min(float(part.cpu_cost), TAME)
+    price, cpu_price = (
+        min(p, TAME) if p >= 1.0 / TAME else 0.0 for p in (part.spectrum_cost * part.subchannel_hz, part.cpu_cost)
+    )
     queue_relief, load_rate = part.multicast_batch / (2.0 * part.arrival_rate), 2.0 * part.arrival_rate
     subchannels, cpu_max = max(float(part.subchannels_max), 1.0 / TAME), np.maximum(part.cpu_max_hz, 1.0 / TAME)
     decay, multicast = min(float(part.decay), TAME), 0.0 if math.isinf(multicast_need) else multicast_need
     # A rate that underflows gives a need with few digits, unless that is cut off anyway.
     exact = tame(np.where(need < TAME, rate, 1.0), zero=False)
     exact &= tame(part.subchannel_hz * spectral_efficiency(links), zero=False) or multicast_need >= TAME
-    numbers = (work, decay, cpu_price, price, subchannels, multicast, queue_relief, load_rate, part.cache_multiplier)
+    budget = useful_budget(subchannels, float(worth.sum()), price)
+    numbers = (work, decay, cpu_price, price, budget, multicast, queue_relief, load_rate, part.cache_multiplier)
     return ReducedLocal(
         worth=worth,
         work=work,
         need=need,
         cpu_max=cpu_max,
         decay=decay,
-        cpu_price=cpu_price,
-        spectrum_price=price,
-        budget=useful_budget(subchannels, float(worth.sum()), price),
+        cpu_price=float(cpu_price),
+        spectrum_price=float(price),
+        budget=budget,
         multicast_need=multicast_need,
         queue_slope=float(part.cache_multiplier),
         queue_relief=float(queue_relief),
@@ -135,11 +144,12 @@ def tame(*numbers: Floats | float, zero: bool = True) -> bool:
     return True
 
 
-def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -> LocalDecision:
+def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats, beyond: float = 0.0) -> LocalDecision:
     """The link-level decision that reaches T_multi = ``tau`` [s] at least cost (see the module) with these u_j and f_j.
 
     A head that is on (u_j > 0) with nothing to train gets the least CPU with which it counts as running (model section 2:
-    f_j = 0 means never). C1 is kept in floating point: if rounding passes the budget, everything shrinks by that hair.
+    f_j = 0 means never). C1 is kept in floating point: if rounding passes the budget, and ``beyond`` of it, everything shrinks
+    by that hair.
     """
     layout = part.layout
     idle = (uplink > 0.0) & (cpu_hz <= 0.0)
@@ -157,7 +167,8 @@ def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats) -
         heads = speed
     shares = (heads * speed)[layout.ap, layout.rank] if part.multicast == "group" else links * speed[..., None]
     spent = float(uplink.sum() + shares.sum())
-    hair = min(1.0, part.subchannels_max / spent * (1.0 - 1e-15)) if spent > part.subchannels_max else 1.0
+    allowed = part.subchannels_max * (1.0 + beyond)
+    hair = min(1.0, allowed / spent * (1.0 - 1e-15)) if spent > allowed else 1.0
     uplink, shares = uplink * hair, shares * hair
     if part.multicast == "group":
         return LocalDecision(uplink, cpu_hz, multicast=shares)

@@ -11,13 +11,13 @@ from .arrays import Floats
 
 # A job that needs more than this many seconds is never done (model section 2: nothing to serve with means never).
 NEVER = 1e12
-FAINT_SINR = 1e-3
+FAINT_SINR = 0.1
 # 2 to the power of more would not be a number; 3000 dB.
 LARGEST_EFFICIENCY = 1000.0
 
 
 def spectral_efficiency(sinr: NDArray[np.floating[Any]]) -> Floats:
-    """log2(1 + SINR) [bit/s/Hz], (2); SINR linear. Below -30 dB by log1p: 1 + SINR would lose its digits."""
+    """log2(1 + SINR) [bit/s/Hz], (2); SINR linear. Below -10 dB by log1p: 1 + SINR would lose its digits."""
     efficiency = np.log2(1.0 + sinr)
     faint = np.asarray(sinr < FAINT_SINR)
     return np.where(faint, np.log1p(sinr) / np.log(2.0), efficiency) if faint.any() else efficiency

@@ -12,23 +12,26 @@ adaptation term; with the floor it is at least level(l) tau from l on.) The chor
 Where the line is below 0, Q >= 0 is the better line, y is 1, and what is left, -pi M / tau, rises: the cell is worth no more
 there than where the line meets 0. So l is moved there, and y never exceeds 1 (``fade_at``), wherever a line touches.
 
-Coverage. tau = T_multi needs M / tau <= W, and u >= 0: that is the root of the tree, cut here and nowhere else. The part of a
-cut at c covers up to c (1 + 1e-11) below it and from c (1 + 2e-12) above it. Levels are taken with 1e-12 added, which is worth
-3.6e-13 of tau: from c (1 + 2e-12) on no rounding in (11) gives a lower one. Everything off earns 0 and needs no cell.
+Coverage. tau = T_multi needs M / tau <= W, and u >= 0: that is the root of the tree, cut here and nowhere else. C1 is judged to
+1e-9: W counts as that much more at the root, and in cells that end just above M / W (``local_reduction.JUST``). The part of a
+cut at c covers up to c (1 + 1e-12) below it and from c (1 + 5e-13) above it. Levels are taken with 1e-12 added, which is worth
+3.6e-13 of tau: from c (1 + 5e-13) on no rounding in (11) gives a lower one. Everything off earns 0 and needs no cell.
 
 Equal heads. u_j and f_j of heads with the same b, a, d and f_max may be exchanged (M / tau stays): some best decision has
 their u in falling order, and only such decisions need to be covered.
 
 Rounding. b_j, exp of up to 745, is wrong by up to 4e-13 of itself; a term of the sum errs by a few units of 2^-53 of
-y b_j + pi low_j, the sum itself by J units of the total. (1e-12 + 2e-16 J) times all that is added or subtracted is put on top,
-and ``TINY`` for what underflows. y is rounded up (``fade_at``). Where rounding moves the chord it moves it by as much, and its
-maximum by no more, wherever the maximum seems to be. With tau at r only y_r counts, 0 if r is infinite; where ``nobody_earns``
+y b_j + pi low_j, the sum itself by J units of the total; M by less than 1e-14. (1e-12 + 2e-16 J) times the gains and what the
+boxes' low ends cost, 2e-14 of p W and of what multicast costs, and ``TINY`` for what underflows are put on top. y is rounded up
+(``fade_at``). Where rounding moves the chord it moves it by as much, and its maximum by no more, wherever the maximum seems to
+be. With tau at r only y_r counts, 0 if r is infinite; where ``nobody_earns``
 heads are worth exactly 0. At the money price, pi = p_0, a head has at most W - M/r subchannels: if nobody earns even so, the
 bound is exactly 0.
 
 Numbers. Multipliers and cuts are 0 or within [1/1e160, 1e160] (``certificate_file``; a price below the money price counts as
 that), numbers of the problem 0 or within [1/1e75, 1e75] (``local_reduction``), and roots are taken before products: none of
-those above overflows or turns denormal, and where one should, its maximum counts as unresolved. A problem with others is not ``tame``: its leaves prove ``everything``, what heads could earn at once and at no cost.
+those above overflows or turns denormal, and where one should, its maximum counts as unresolved. A problem with others is not
+``tame``: its leaves prove ``everything``, what heads could earn at once and at no cost.
 """
 
 from __future__ import annotations
@@ -40,14 +43,14 @@ import numpy as np
 from ..arrays import Floats, Integers
 from ..compiled import compiled
 from ..local_equations import ADAPTATION_SLOPE
-from ..local_reduction import ReducedLocal, equal_heads, everything, reduce_local
+from ..local_reduction import GRANTED, JUST, ReducedLocal, equal_heads, everything, reduce_local
 from ..snapshot import LocalPart
 from .head import boxed_value, free_value, head_of
 from .proof import COUNT_CUT, LEAF, MULTIPLIERS, SHARE_CUT, LocalProof
 from .stationary import LARGEST, root
 
 LEVEL_SLACK = 1e-12
-BEYOND = 1e-11
+BEYOND = 1e-12
 # Of the terms of an exponent, more than all that rounding takes from it.
 CANCELLED = 8e-15
 # Far more than all heads of any problem lose to underflow, and far less than anything that is reported.
@@ -104,16 +107,24 @@ def fade_at(decay: float, intercept: float, slope: float, tau: float) -> float:
 
 
 @compiled
-def slack(heads: int, size: float) -> float:
-    """What rounding may take from a bound made of terms that are ``size`` together; 0 where there are none."""
-    return (1e-12 + 2e-16 * heads) * size + TINY if size > 0.0 else 0.0
+def slack(heads: int, gains: float, air: float) -> float:
+    """What rounding may take from a bound made of terms that are ``gains`` and ``air`` (spectrum and multicast) together; 0
+    where there are none."""
+    return (1e-12 + 2e-16 * heads) * gains + 2e-14 * air + TINY if gains + air > 0.0 else 0.0
 
 
 @compiled
 def leaf_bound(
-    problem: ReducedLocal, left: float, right: float, low: Floats, high: Floats, price: float, touch: float
+    problem: ReducedLocal,
+    budget: float,
+    left: float,
+    right: float,
+    low: Floats,
+    high: Floats,
+    price: float,
+    touch: float,
 ) -> float:
-    """The bound of a cell at one price pi >= p_0 (module docstring), rounding included."""
+    """The bound of a cell at one price pi >= p_0 (module docstring), rounding included; budget: W, and what is granted."""
     if (low > high).any():
         return -math.inf
     decay, need = problem.decay, problem.multicast_need
@@ -122,24 +133,24 @@ def leaf_bound(
     left, intercept, slope = where_positive(intercept, slope, left, right)
     fade_left, fade_right = fade_at(decay, intercept, slope, left), fade_at(decay, intercept, slope, right)
     if price <= problem.spectrum_price:
-        most = problem.budget * (1.0 + 1e-15) - (need / right if need > 0.0 else 0.0)
+        most = budget * (1.0 + 1e-15) - (need / right if need > 0.0 else 0.0)
         if nobody_earns(problem, low, np.minimum(high, max(most, 0.0)), fade_left, price):
             return 0.0
     at_left, paid = all_values(problem, low, high, fade_left, price), price * need / right if need > 0.0 else 0.0
     at_right = all_values(problem, low, high, fade_right, price) if fade_right < fade_left else at_left
-    extra = (price - problem.spectrum_price) * problem.budget
+    extra = (price - problem.spectrum_price) * budget
     total, boxes = problem.worth.sum(), price * low.sum()
     gross = fade_right * total
     if not at_left > at_right:
         gross = 0.0 if nobody_earns(problem, low, high, fade_left, price) else fade_left * total
-    best = extra + at_right - paid + slack(low.size, gross + extra + paid + boxes)
+    best = extra + at_right - paid + slack(low.size, gross + boxes, extra + paid)
     if fade_right < fade_left and at_right < at_left:
         inner = chord_peak(at_left - at_right, fade_left - fade_right, decay, intercept, slope, price * need, left, right)
         if inner < math.inf:
             share = (fade_at(decay, intercept, slope, inner) - fade_right) / (fade_left - fade_right)
             there = at_right + min(max(share, 0.0), 1.0) * (at_left - at_right)
             paid = price * need / inner if inner > 0.0 else 0.0
-            there += extra - paid + slack(low.size, fade_left * total + extra + paid + boxes)
+            there += extra - paid + slack(low.size, fade_left * total + boxes, extra + paid)
             best = there if not there <= best else best
     return best
 
@@ -217,8 +228,8 @@ def prove_leaves(
     path, sides = np.zeros(cuts.size + 1, dtype=np.int64), np.zeros(cuts.size + 1, dtype=np.int64)
     depth, cut, leaf = 0, 0, 0
     need = problem.multicast_need
-    start = need / problem.budget * (1.0 - 1e-12) if need > 0.0 else 0.0
-    end = math.inf if need > 0.0 else 0.0
+    start = need / (problem.budget * (1.0 + GRANTED)) * (1.0 - 1e-12) if need > 0.0 else 0.0
+    end, just = math.inf if need > 0.0 else 0.0, need / problem.budget * (1.0 + JUST)
     for node in range(tree.size):
         after, before = cell_of(path, sides, depth, heads, cuts, same, low, high)
         left, right = max(after, start), min(before, end)
@@ -229,7 +240,8 @@ def prove_leaves(
             depth, cut = depth + 1, cut + 1
             continue
         price = prices[leaf] if prices[leaf] >= max(problem.spectrum_price, 1.0 / MULTIPLIERS) else problem.spectrum_price
-        proved[leaf] = leaf_bound(problem, left, right, low, high, price, touches[leaf])
+        budget = problem.budget * (1.0 + GRANTED) if 0.0 < right <= just else problem.budget
+        proved[leaf] = leaf_bound(problem, budget, left, right, low, high, price, touches[leaf])
         leaf += 1
         while depth > 0 and sides[depth - 1] == 1:
             depth -= 1

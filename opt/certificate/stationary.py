@@ -59,7 +59,7 @@ def half_decays(gain: float, decay: float, cost: float) -> float:
 
 @compiled
 def best_time(gain: float, decay: float, cost: float) -> float:
-    """T of the local maximum of gain exp(-A T) - cost / T; 0 without cost, or unresolved; inf when there is no local maximum."""
+    """T of the local maximum of gain exp(-A T) - cost / T; 0 without cost, or unresolved; inf where there is none."""
     return 2.0 * half_decays(gain, decay, cost) / decay
 
 

@@ -99,7 +99,7 @@ def leaf_bound(
         at_right = most_worth(problem, seconds, budget, numbers, shares, last, price) + seconds_paid
         bound = at_right if not at_right <= bound else bound
     size = fade * problem.worth.sum() + problem.spectrum_price * budget + seconds_paid
-    return bound + slack(heads, size)
+    return bound + slack(heads, size, 0.0)
 
 
 @compiled

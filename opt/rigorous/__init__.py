@@ -1,7 +1,6 @@
 """Certificates re-proved in ball arithmetic: what ``check.verify_rigorously`` accepts is a theorem about a snapshot's numbers.
 
-A program of its own: python-flint's ``arb`` for every number, the files and what they hold from the rest of ``opt``, nothing
-else. ``docs/proof-format.md`` (local part) and ``docs/proof-format-global.md`` state each rule with its proof.
+A program of its own: python-flint's ``arb``, and of the rest of ``opt`` the files. ``docs/proof-format.md`` has the proofs.
 """
 
 from importlib.util import find_spec

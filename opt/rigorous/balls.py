@@ -1,8 +1,6 @@
-"""Real numbers as balls: what is computed encloses the exact result, and a comparison is True only where it is proved.
+"""Real numbers as balls: what is computed encloses the exact result; a comparison is True only where it is proved.
 
-``arb`` rounds outward, knows no overflow, and answers False to whatever its balls leave open (and to every question about NaN):
-``not x < y`` therefore proves nothing. Floats of files are exact real numbers (``exact``). Precision is raised, by ``settle``
-alone, until a claim is decided.
+``arb`` rounds outward and knows no overflow. ``not x < y`` proves nothing, and no comparison with NaN is True.
 """
 
 from __future__ import annotations
@@ -14,8 +12,7 @@ from flint import arb, ctx
 
 Problem = TypeVar("Problem")
 
-ZERO, ONE = arb(0), arb(1)
-INFINITE, EMPTY = arb.pos_inf(), arb.neg_inf()
+ZERO, ONE, INFINITE, EMPTY = arb(0), arb(1), arb.pos_inf(), arb.neg_inf()
 # Bits of the balls' midpoints, one after the other until a claim is decided.
 PRECISIONS = (64, 256, 1024)
 # Seconds after which a job counts as never done, as the evaluator has it (``opt.rates``).
@@ -30,9 +27,7 @@ def exact(x: float) -> arb:
 def settle(prepare: Callable[[], Problem], value: Callable[[Problem, int], arb], claims: Sequence[float]) -> list[arb]:
     """``value(problem, leaf)``, an upper bound of every leaf, each at the first precision that proves its claim.
 
-    ``prepare`` restates the problem at the precision of the moment. What the last precision leaves undecided comes back as it
-    is: no comparison with its claim will hold. A value above its claim is final from the second precision on: at the first,
-    what a wide ball leaves open may have raised it.
+    A value above its claim is final from the second precision on: at the first, what a ball leaves open may have raised it.
     """
     found, undecided = [INFINITE] * len(claims), list(range(len(claims)))
     for bits in PRECISIONS:

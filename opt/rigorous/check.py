@@ -1,4 +1,4 @@
-"""Does a certificate prove what a solution claims? The same claims as ``opt.certificate.check``, each settled as a theorem."""
+"""Does a certificate prove what a solution claims? The claims of ``opt.certificate.check``, each settled as a theorem."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..certificate.proof import Certificate, WholeGlobalProof
 from ..snapshot import Snapshot
 from ..solution_file import Solution
 from ..verify import Check
-from .balls import INFINITE, ZERO, exact
+from .balls import INFINITE, ZERO
 from .global_proof import prove_global
 from .global_whole import prove_whole_global
 from .local import prove_local
@@ -20,16 +20,14 @@ def verify_rigorously(snapshot: Snapshot, solution: Solution, certificate: Certi
     When all checks hold it is a theorem that no decision which keeps C1 to C6 exactly earns more than ``solution.bound`` in
     Problem (16) with the real numbers that the snapshot's floats are. ``docs/proof-format.md`` has the rules and their proofs.
     """
-    local, global_ = certificate.local, certificate.global_
-    found: dict[str, list[arb] | None] = {"local": None, "global": None}
+    local, global_, whole = certificate.local, certificate.global_, snapshot.global_.whole_subchannels
     # A proof for whole subchannels proves nothing about divisible ones; the other way round it does.
-    if snapshot.local.whole_subchannels or not local.whole:
-        found["local"] = prove_local(snapshot.local, local)
-    if not isinstance(global_, WholeGlobalProof):
-        found["global"] = prove_global(snapshot.global_, global_)
-    elif snapshot.global_.whole_subchannels:
-        found["global"] = prove_whole_global(snapshot.global_, global_)
-    total = sum((_largest(proved) for proved in found.values()), ZERO)
+    local_proved = prove_local(snapshot.local, local) if snapshot.local.whole_subchannels or not local.whole else None
+    if isinstance(global_, WholeGlobalProof):
+        global_proved = prove_whole_global(snapshot.global_, global_) if whole else None
+    else:
+        global_proved = prove_global(snapshot.global_, global_)
+    total = _largest(local_proved) + _largest(global_proved)
     # A solution reports its objective where rounding put that above a tight bound.
     claims = (
         ("", solution.bound, max(certificate.bound, solution.objective)),
@@ -38,33 +36,25 @@ def verify_rigorously(snapshot: Snapshot, solution: Solution, certificate: Certi
     )
     return (
         Check("rigorous certificate", certificate.snapshot == snapshot.name, f"is for {certificate.snapshot!r}"),
-        _part("local", found["local"], local.bounds.tolist(), local.bound),
-        _part("global", found["global"], global_.bounds.tolist(), global_.bound),
-        # The parts' claims may sum to more than a float can say; what is proved of them does not.
+        _part("rigorous local certificate", local_proved, local.bounds.tolist(), local.bound),
+        _part("rigorous global certificate", global_proved, global_.bounds.tolist(), global_.bound),
+        # Claims of parts may sum to more than a float can say; what is proved of them does not.
         Check("rigorous sum", total <= certificate.bound, f"claims {certificate.bound!r}, parts prove {_shown(total)}"),
-        *(
-            Check(f"{name}bound rigorously certified", real == claim, f"claims {real!r}, certified {claim!r}")
-            for name, real, claim in claims
-        ),
+        *(Check(f"rigorous {name}bound", real == claim, f"claims {real!r}, of {claim!r}") for name, real, claim in claims),
     )
 
 
 def _largest(proved: list[arb] | None) -> arb:
     """Upper bound of a part: everything off earns 0."""
-    largest = ZERO
-    for ball in proved or ():
-        largest = largest.max(ball.upper())
-    return INFINITE if proved is None else largest
+    return INFINITE if proved is None else max((ball.upper() for ball in proved), default=ZERO).max(ZERO)
 
 
-def _part(name: str, proved: list[arb] | None, claims: list[float], bound: float) -> Check:
-    title = f"rigorous {name} certificate"
-    if proved is None:
-        return Check(title, holds=False, detail="its cells do not cover the feasible set")
-    if not bound >= 0.0:
-        return Check(title, holds=False, detail=f"claims {bound!r}; everything off earns 0")
+def _part(title: str, proved: list[arb] | None, claims: list[float], bound: float) -> Check:
+    if proved is None or not bound >= 0.0:
+        problem = "its cells do not cover the feasible set" if proved is None else f"claims {bound!r}; everything off earns 0"
+        return Check(title, holds=False, detail=problem)
     for leaf, (ball, claim) in enumerate(zip(proved, claims, strict=True)):
-        if not (ball <= exact(claim) and claim <= bound):
+        if not (ball <= claim and claim <= bound):
             return Check(title, holds=False, detail=f"leaf {leaf} claims {claim!r} of {bound!r}, proved {_shown(ball)}")
     return Check(title, holds=True, detail=f"{len(proved)} cells prove {_shown(_largest(proved))}, claims {bound!r}")
 

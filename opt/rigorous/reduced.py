@@ -1,4 +1,4 @@
-"""The local part restated from the snapshot's numbers: one multicast time, and per head a worth, a work and a need."""
+"""The local part restated from the snapshot's numbers (rule Reduction)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from ..snapshot import LocalPart
 from .balls import NEVER, ZERO, exact
 from .heads import Head
 
-# (11): the slope 2.84 of the adaptation level, as the model prints it, in hundredths.
-SLOPE_IN_HUNDREDTHS = 284
-
 
 def rows(part: LocalPart) -> Iterator[tuple[float, ...]]:
     """Every head's CW_j, capped at CW_th, theta and C (1 and 0 where there is nothing to train), bits, SINR and f_max."""
@@ -24,52 +21,47 @@ def rows(part: LocalPart) -> Iterator[tuple[float, ...]]:
         yield (min(weight, part.confirmation_weight), *training, *others)
 
 
-def peers(part: LocalPart) -> Iterator[list[float]]:
+def peers(part: LocalPart) -> Iterator[tuple[float, ...]]:
     """SINR of every head's links that its multicast has to pay for: all of them, or the weakest; ascending."""
     for block, size in zip(part.sinr_peer.tolist(), part.layout.heads.tolist(), strict=True):
         for head in range(size):
             links = sorted(block[head][peer] for peer in range(size) if peer != head)
-            yield links[:1] if part.multicast == "group" else links
+            yield tuple(links[:1] if part.multicast == "group" else links)
 
 
-def kin(part: LocalPart, *, with_peers: bool) -> list[list[int]]:
+def kin(part: LocalPart, *, whole: bool) -> list[list[int]]:
     """For every head the heads, itself included, that equal it in all numbers that matter, as real numbers (rule Order)."""
-    pairs = zip(rows(part), peers(part), strict=True)
-    keys: list[Hashable] = [(row, tuple(links) if with_peers else ()) for row, links in pairs]
-    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for j, key in enumerate(keys):
-        groups[key].append(j)
+    groups, keys = defaultdict[Hashable, list[int]](list), list[Hashable]()
+    for j, (row, links) in enumerate(zip(rows(part), peers(part), strict=True)):
+        keys.append((row, links if whole else ()))
+        groups[keys[j]].append(j)
     return [groups[key] for key in keys]
 
 
 class Reduced:
-    """Balls around the numbers of the reduced part, at the precision of the moment (rule Reduction).
+    """Balls around the reduced part's numbers, at the precision of the moment.
 
-    heads [J]; worths b [J], 0 for a head that can never finish its upload; seconds s [J] and multicast_need M = (sum of
-    roots of s)^2 / J [subchannel seconds]; decay A [1/s]; price p_0 [per subchannel]; budget W [subchannels], as far as it
-    can be worth its price.
+    heads [J]; worths b [J], 0 where an upload can never end; seconds s [J] and multicast_need M [subchannel seconds]; decay A
+    [1/s]; price p_0 [per subchannel]; budget W [subchannels], as far as it can be worth its price.
     """
 
     def __init__(self, part: LocalPart) -> None:
-        band, rate, budget, threshold = map(
-            exact, (part.subchannel_hz, part.arrival_rate, part.subchannels_max, part.confirmation_weight)
-        )
+        band, budget, self.load_rate = exact(part.subchannel_hz), exact(part.subchannels_max), 2 * exact(part.arrival_rate)
+        self.part, self.decay, self.price = part, exact(part.decay), exact(part.spectrum_cost) * band
 
         def need(bits: float, sinr: float) -> arb:
             return exact(bits) * arb(2).log() / (band * exact(sinr).log1p())
 
-        self.part, self.decay, self.price = part, exact(part.decay), exact(part.spectrum_cost) * band
         self.seconds = [sum((need(part.multicast_bits, sinr) for sinr in links), ZERO) for links in peers(part)]
         self.multicast_need = sum((s.sqrt() for s in self.seconds), ZERO) ** 2 / len(self.seconds)
         self.heads, self.worths = list[Head](), list[arb]()
         for weight, accuracy, cycles, bits, sinr, cpu_max in rows(part):
-            work = -exact(accuracy).log() * exact(cycles)
+            work, lag = -exact(accuracy).log() * exact(cycles), exact(part.confirmation_weight) - exact(weight)
             self.heads.append(Head(self.decay, work, exact(cpu_max), exact(part.cpu_cost), need(bits, sinr)))
-            instant = exact(part.benefit) * (-self.decay * (threshold - exact(weight)) / rate).exp()
+            instant = exact(part.benefit) * (-self.decay * lag * 2 / self.load_rate).exp()
             self.worths.append(ZERO if self.heads[-1].need > NEVER * budget else instant)
         worth = sum(self.worths, ZERO)
         self.budget = budget.min(worth / self.price) if self.price > 0 and worth > 0 else budget
-        self.load_rate, self.level_slope = 2 * rate, arb(SLOPE_IN_HUNDREDTHS) / 100
 
     def whole_budget(self) -> int:
         """Whole subchannels in the budget."""
@@ -83,19 +75,17 @@ class Reduced:
         return self.multicast_need > NEVER * self.budget or (whole and self.whole_budget() < max(1, senders))
 
     def delay_line(self, left: arb, touch: float) -> tuple[arb, arb]:
-        """(i, s), s >= 0, of a line below Q on [left, inf); ``touch`` > 0 chooses among such lines (rule Delay)."""
-        part, intercept, slope = self.part, ZERO, ZERO
-        if not touch < inf:
-            return intercept, slope
+        """(i, s), s >= 0, of a line below Q on [left, inf); ``touch`` chooses among such lines (rule Delay)."""
+        part, slope_284 = self.part, arb(284) / 100
+        intercept, slope = ZERO, ZERO
         # Compared in floating point: whichever it is, the line is below.
-        if touch * part.cache_multiplier >= part.multicast_batch / (2.0 * part.arrival_rate):
+        if touch < inf and touch * part.cache_multiplier >= part.multicast_batch / (2.0 * part.arrival_rate):
             intercept, slope = -exact(part.multicast_batch) / self.load_rate, exact(part.cache_multiplier)
         load = self.load_rate * (left if part.floor_adaptation else exact(touch))
-        if not load > 1:
+        if not 1 < load < inf:
             return intercept, slope
-        level = self.level_slope * load.log()
+        level = slope_284 * load.log()
         if not part.floor_adaptation:
-            return intercept - self.level_slope * exact(touch), slope + level + self.level_slope
+            return intercept - slope_284 * exact(touch), slope + level + slope_284
         # A level that a ball leaves open counts as the lower one.
-        least = level.lower().floor().unique_fmpz()
-        return intercept, slope if least is None else slope + least
+        return intercept, slope + level.lower().floor()

@@ -14,8 +14,7 @@ def leaves(
 ) -> list[Cell] | None:
     """The leaves' cells of one tree per root, one tree after the other; None when the nodes are not exactly these trees.
 
-    ``split(cell, kind, cut)``: the parts below and above cut number ``cut``, which together cover the cell; None where the
-    format does not allow it. By induction the leaves together cover the roots.
+    ``split(cell, kind, cut)``: the parts below and above cut number ``cut``, which together cover it; None: not allowed.
     """
     waiting, found, cut = list(reversed(roots)), list[Cell](), 0
     for kind in tree:
@@ -28,7 +27,6 @@ def leaves(
         parts = split(cell, kind, cut)
         if parts is None:
             return None
-        below, above = parts
-        waiting += [above, below]
+        waiting += reversed(parts)
         cut += 1
     return None if waiting else found

@@ -45,6 +45,20 @@ def test_certificates_are_checked_without_solvers(path):
         assert not name.startswith("opt.solvers"), f"a checker must not believe {name}"
 
 
+# Reading files, the dataclasses that hold what they say, and what a check's outcome and a wrong input look like.
+READING = {"certificate.proof", "errors", "snapshot", "verify"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "opt" / "rigorous").glob("*.py")), ids=lambda p: p.name)
+def test_the_rigorous_checker_shares_nothing_with_what_it_checks(path):
+    for name in imports_of(path):
+        layer, _, inside = name.partition(".")
+        if layer == "opt":
+            assert inside in READING | {"solution_file"} or inside.startswith("rigorous."), f"{name} is not file reading"
+        else:
+            assert layer == "flint" or layer in sys.stdlib_module_names, f"{name} is no part of a small program of its own"
+
+
 def test_packages_listed_for_the_wheel_are_those_of_the_tree():
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = {"twingap"} | {

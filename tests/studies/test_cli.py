@@ -90,6 +90,32 @@ def test_certificate_is_written_and_re_proved(run, tmp_path, snapshot):
     assert not (tmp_path / "none.json").exists()
 
 
+def test_a_certificate_is_re_proved_rigorously(run, tmp_path, snapshot, monkeypatch):
+    solution, certificate = tmp_path / "solution.json", tmp_path / "certificate.json"
+    run("solve", snapshot, "--output", solution, "--certificate", certificate)
+    arguments = ("verify", snapshot, solution, "--certificate", certificate, "--rigorous")
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert "ok     rigorous local certificate" in out
+    assert "ok     rigorous global certificate" in out
+    claims = json.loads(certificate.read_text())
+    claims["global"]["bounds"] = [0.99 * bound for bound in claims["global"]["bounds"]]
+    certificate.write_text(json.dumps(claims))
+    code, out, _ = run(*arguments, "--json")
+    failed = {check["name"] for check in json.loads(out)["checks"] if not check["holds"]}
+    assert (code, failed) == (1, {"global certificate", "rigorous global certificate"})
+    code, _, err = run("verify", snapshot, solution, "--rigorous")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--certificate" in err
+    # Without the extra: one line that says what to install.
+    for name in [name for name in sys.modules if name.startswith("twingap.opt.rigorous")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    code, _, err = run(*arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "pip install 'twingap[rigorous]'" in err
+
+
 def test_solve_as_json(run, snapshot):
     code, out, _ = run("solve", snapshot, "--json")
     assert code == 0

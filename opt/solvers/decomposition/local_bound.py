@@ -19,9 +19,10 @@ depends on its convergence.
 Rounding. Each head's value carries a relative error of a few units of 2^-53 of b_j y plus its costs (exp, log, sqrt and the
 Newton root err by that much), b_j itself, exp of up to 745, one of 4e-13, the sum over J heads at most J units of the gross
 total. y is rounded up (``fade_above``). Where rounding moves the chord it moves it by as much, and its maximum by no more, so
-that it does not matter how well the root is found for what it was given. Each bound is raised by (2.5e-12 + 4e-16 J) times all
-that was added up or subtracted: y_l sum b_j (which also pays for heads that rounding held off), p W, and pi times the
-spectrum used; and by ``TINY``, for what underflows.
+that it does not matter how well the root is found for what it was given. Each bound is raised by (2.5e-12 + 4e-16 J) times the
+gains y_l sum b_j (which also pays for heads that rounding held off) and what uploads cost; by 4e-14 of p W and of what
+multicast costs, the two that cancel where spectrum is dear: M errs by less than 1e-14 of itself; and by ``TINY``, for what
+underflows.
 With tau at r the chord is V(y_r) itself, and y_r takes the place of y_l: nothing is owed where r is infinite, nor where
 ``all_off`` proves that no head can earn anything. So the bound of a part that is best left off is exactly 0.
 Where the chord's maximum is not resolved (its q is no number) the cell counts as V(y_l) - pi M/r, and any bound that is no
@@ -43,8 +44,10 @@ from .local_delay import OVERLAP, fade_above, line_on
 from .local_heads import Heads, respond_all
 from .response import LOCAL_BELOW, half_decay_time
 
-# Far more than all heads of any problem lose to underflow, far less than anything that is reported, and more than checkers grant.
+# Far more than heads lose to underflow, far less than anything that is reported, and more than checkers grant.
 TINY = 2e-200
+# Relative rounding of what all spectrum and the multicast's is worth; again more than checkers grant.
+AIR = 4e-14
 
 
 # Prices beyond are not tried (certificates hold no others). At a price below 1/HIGHEST all that a problem's heads could buy
@@ -105,8 +108,8 @@ def bound_at(
         gross = 0.0 if idle else fade_left * total_worth
     multicast = need / right if need > 0.0 else 0.0
     tau, used, steep = right, used_right + multicast, 0.5 * (used_right + pull_right) / price
-    size = gross + extra * problem.budget + price * used
-    slack = relative * size + (TINY if size > 0.0 else 0.0)
+    gains, air = gross + price * used_right, extra * problem.budget + price * multicast
+    slack = relative * gains + AIR * air + (TINY if gains + air > 0.0 else 0.0)
     bound = extra * problem.budget + value_right - price * multicast + slack
     if rise > 0.0 and fall > 0.0:
         rate = decay * slope
@@ -117,12 +120,13 @@ def bound_at(
             inner = min(max(root, left), right)
             share = min(max((fade_above(decay, intercept, slope, inner) - fade_right) / fall, 0.0), 1.0)
             multicast = need / (inner if resolved else right)
-            taken = share * used_left + (1.0 - share) * used_right + multicast
-            margin = relative * (fade_left * total_worth + extra * problem.budget + price * taken) + TINY
+            taken = share * used_left + (1.0 - share) * used_right
+            margin = relative * (fade_left * total_worth + price * taken) + TINY
+            margin += AIR * (extra * problem.budget + price * multicast)
             there = share * value_left + (1.0 - share) * value_right
             there += extra * problem.budget - price * multicast + margin
             if not there <= bound:
-                bound, tau, used, slack = there, inner, taken, margin
+                bound, tau, used, slack = there, inner, taken + multicast, margin
                 pull = share * (used_left + pull_left) + (1.0 - share) * (used_right + pull_right)
                 steep = 0.5 * pull / price
                 fade, slant = share * fall + fade_right, rise / fall

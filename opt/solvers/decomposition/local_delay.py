@@ -16,11 +16,13 @@ from ...local_reduction import ReducedLocal
 # Levels are compared with this slack (3.5e-13 of tau); bounds reach OVERLAP beyond the right end of their cell, so that
 # whichever level rounding gives the equations next to an edge, a cell with a delay no longer than that covers it.
 LEVEL_SLACK = 1e-12
-OVERLAP = 1e-11
+OVERLAP = 1.2e-12
 # Of the terms of an exponent, more than all that rounding takes from it, and more than a checker grants.
 CANCELLED = 1.6e-14
 # A decision that wants the right end of a level stays this much below it: there the level jumps, and the end is not attained.
-STEP_BACK = 1e-9
+STEP_BACK = 2e-12
+# Cells that are narrower are not cut in time.
+NARROW = 1e-8
 
 
 @compiled
@@ -110,7 +112,7 @@ def piece_edge(problem: ReducedLocal, left: float, right: float, near: float) ->
 
     Among many levels the middle one (or, without a right end, the one next to ``near``): that takes logarithmically many cuts.
     """
-    inner_left, inner_right = left * (1.0 + 1e-9), right * (1.0 - 1e-9)
+    inner_left, inner_right = left * (1.0 + OVERLAP), right * (1.0 - OVERLAP)
     if problem.stepped:
         lowest = level_at(problem, inner_left) + 1.0
         if edge(problem, lowest) < inner_right:

@@ -20,15 +20,15 @@ from ...arrays import Booleans, Floats, Integers
 from ...certificate.proof import SHARE_CUT, TIME_CUT
 from ...decision import LocalDecision
 from ...local_equations import evaluate_local
-from ...local_reduction import ReducedLocal, equal_heads, everything, recover_local, reduce_local
+from ...local_reduction import GRANTED, JUST, TAKEN, ReducedLocal, equal_heads, everything, recover_local, reduce_local
 from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from .best_first import BestFirst
 from .local_bound import CellBound, bound_at, bound_cell
-from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
+from .local_delay import NARROW, STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .local_heads import heads_of
 from .local_off import nobody_runs
-from .local_primal import Rounding, allocate, round_prices, tune, tune_share
+from .local_primal import APART, APART_ENOUGH, Rounding, allocate, round_prices, tune, tune_share
 from .part_answer import PartAnswer
 from .proof_tree import local_proof
 from .whole_local import solve_whole_local
@@ -62,7 +62,7 @@ def solve_local(
     search.stages["reduction"] = perf_counter() - started
     stopped = search.solve()
     started = perf_counter()
-    decision = recover_local(part, search.tau, search.uplink, search.cpu)
+    decision = recover_local(part, search.tau, search.uplink, search.cpu, TAKEN if search.just else 0.0)
     objective = float(evaluate_local(part, decision).utility)
     if objective < 0.0:
         nothing = np.zeros(len(problem.worth))
@@ -81,6 +81,14 @@ class _Search(BestFirst[Cell]):
         heads = len(problem.worth)
         self.problem, self.tau, self.uplink, self.cpu = problem, math.inf, np.zeros(heads), np.zeros(heads)
         self.heads = heads_of(problem)
+        # What is judged feasible where T_multi is just its least: granted to bounds, taken by decisions; whether it was.
+        self.granted = problem._replace(budget=problem.budget * (1.0 + GRANTED))
+        self.taken = problem._replace(budget=problem.budget * (1.0 + TAKEN))
+        self.just = False
+
+    def is_just(self, right: float) -> bool:
+        """Whether a cell ends just above the least T_multi (``local_reduction.JUST``)."""
+        return 0.0 < right <= self.problem.multicast_need / self.problem.budget * (1.0 + JUST)
 
     @cached_property
     def twins(self) -> Integers:
@@ -97,7 +105,7 @@ class _Search(BestFirst[Cell]):
             return "exhausted"  # a link without any rate: T_multi is infinite whatever is done
         heads = len(self.uplink)
         free_low, free_high = np.zeros(heads), np.full(heads, np.inf)
-        left, right = (0.0, 0.0) if need <= 0.0 else (need / self.problem.budget * (1.0 - 1e-12), math.inf)
+        left, right = (0.0, 0.0) if need <= 0.0 else (need / self.granted.budget * (1.0 - 1e-12), math.inf)
         anything = CellBound(math.inf, 0.0, left, 0.0, math.inf, left, left, 0.0)
         return self.run(self.consider(left, right, free_low, free_high, anything))
 
@@ -119,7 +127,8 @@ class _Search(BestFirst[Cell]):
                     break
         if self.value <= 0.0 < proved.bound:
             line, slope = line_below(problem, left, touch) if left > 0.0 else (0.0, 0.0)
-            if nobody_runs(problem, low, high, left, right, line, slope):
+            judged = self.granted if self.is_just(right) else problem
+            if nobody_runs(judged, low, high, left, right, line, slope):
                 proved = proved._replace(bound=0.0, price=problem.spectrum_price, slack=0.0)
         number = self.tree.add(proved.bound, proved.price, touch)
         if parent.bound < proved.bound:
@@ -133,9 +142,10 @@ class _Search(BestFirst[Cell]):
 
     def prove(self, left: float, right: float, low: Floats, high: Floats, touch: float, price: float) -> CellBound:
         """Bound of a cell with the delay replaced by the line that touches it at ``touch``."""
-        line, slope = line_below(self.problem, left, touch) if left > 0.0 else (0.0, 0.0)
+        problem = self.granted if self.is_just(right) else self.problem
+        line, slope = line_below(problem, left, touch) if left > 0.0 else (0.0, 0.0)
         precision = (0.05 * self.absolute, 0.05 * self.relative + 1e-14)
-        return bound_cell(self.problem, self.heads, low, high, left, right, line, slope, price, self.target, *precision)
+        return bound_cell(problem, self.heads, low, high, left, right, line, slope, price, self.target, *precision)
 
     def improve(self, cell: Cell) -> None:
         """Decisions near the relaxed answer of a cell: the head in between on, off, or just there."""
@@ -143,8 +153,9 @@ class _Search(BestFirst[Cell]):
             return
         started = perf_counter()
         rounding = self.round(cell)
-        left, right = self.piece(rounding.tau)
-        tau = min(max(rounding.tau, left), right)
+        left, right = self.piece(cell, rounding.tau)
+        # Where T_multi is just its least, its largest leaves most for uploads: tuned from there.
+        tau = right if self.is_just(cell.right) else min(max(rounding.tau, left), right)
         on, j = rounding.on | (cell.low > 0.0), rounding.head
         free = np.zeros(len(on))
         self.attempt(cell, tau, on, free)
@@ -159,11 +170,11 @@ class _Search(BestFirst[Cell]):
 
     def attempt(self, cell: Cell, tau: float, on: Booleans, pins: Floats, head: int = -1) -> None:
         """Allocate to ``on`` (shares in ``pins`` given); if it may beat the decision held, tune it and keep the better."""
-        problem, proved = self.problem, cell.proved
-        heads = self.heads
+        just, proved = self.is_just(cell.right), cell.proved
+        problem, heads = self.taken if just else self.problem, self.heads
         found = allocate(problem, heads, on, pins, tau, proved.price)
-        left, right = self.piece(tau)
-        one_piece = left <= cell.left * (1.0 + STEP_BACK) and cell.right * (1.0 - 2.0 * STEP_BACK) <= right
+        left, right = self.piece(cell, tau)
+        one_piece = left <= cell.left * (1.0 + NARROW) and cell.right * (1.0 - NARROW) <= right
         if one_piece and found.value > self.value - 0.5 * (proved.bound - self.value):
             if head >= 0 and pins[head] > 0.0:
                 pins = pins.copy()
@@ -171,12 +182,12 @@ class _Search(BestFirst[Cell]):
             accuracy = 0.01 * (self.target - self.value)
             found = tune(problem, heads, on, pins, left, right, found, accuracy)
         if found.value > self.value:
-            self.tau, self.uplink, self.cpu = found.tau, found.uplink, found.cpu
+            self.tau, self.uplink, self.cpu, self.just = found.tau, found.uplink, found.cpu, just
             self.improved(found.value, max(self.bound, proved.bound))
 
-    def piece(self, tau: float) -> tuple[float, float]:
-        """Multicast times around ``tau`` that a decision may take, with one adaptation level."""
-        problem = self.problem
+    def piece(self, cell: Cell, tau: float) -> tuple[float, float]:
+        """Multicast times around ``tau`` that a decision in a cell may take, with one adaptation level."""
+        problem = self.taken if self.is_just(cell.right) else self.problem
         least = problem.multicast_need / problem.budget
         if problem.multicast_need <= 0.0:
             return 0.0, 0.0
@@ -195,13 +206,15 @@ class _Search(BestFirst[Cell]):
         tau_high = min(proved.tau_high, end) if math.isfinite(proved.tau_high) else proved.tau
         return self.round_between(cell, tau_low, tau_high)
 
-    def round_between(self, cell: Cell, tau_low: float, tau_high: float, least_jump: float = 1e-3) -> Rounding:
+    def round_between(
+        self, cell: Cell, tau_low: float, tau_high: float, least_jump: float = 1e-3, apart: float = APART
+    ) -> Rounding:
         """A mix of the answers at the two prices around the relaxation's, at these two multicast times."""
         proved = cell.proved
-        price_low = proved.price_low if proved.price_low > 0.0 else proved.price_high
-        return round_prices(
-            self.problem, self.heads, cell.low, cell.high, price_low, tau_low, proved.price_high, tau_high, least_jump
-        )
+        low = (proved.price_low if proved.price_low > 0.0 else proved.price_high) * (1.0 - apart)
+        high = proved.price_high * (1.0 + apart)
+        problem = self.taken if self.is_just(cell.right) else self.problem
+        return round_prices(problem, self.heads, cell.low, cell.high, low, tau_low, high, tau_high, least_jump)
 
     def branch(self, cell: Cell) -> None:
         """Cut a cell where its relaxation is weakest: at a piece of the delay, in tau, or in one head's share."""
@@ -210,7 +223,7 @@ class _Search(BestFirst[Cell]):
         if cut > 0.0:
             self.cut_time(cell, cut)
             return
-        wide = right > left * (1.0 + 10.0 * STEP_BACK)
+        wide = right > left * (1.0 + NARROW)
         gap = proved.bound - self.value
         time_error = self.time_error(cell) if wide else 0.0
         rounding = self.round(cell)
@@ -218,6 +231,9 @@ class _Search(BestFirst[Cell]):
             # Neither explains the gap: the chord may hold a head that is on at one end of the cell and off at the other.
             ends = self.round_between(cell, left, max(left, right * (1.0 - STEP_BACK)), 1e-3 if wide else 1e-8)
             rounding = ends if ends.loss > rounding.loss else rounding
+        if rounding.head < 0 and not wide:
+            # A search that saw little to gain may have stopped beside the price at which a head jumps.
+            rounding = self.round_between(cell, left, max(left, right * (1.0 - STEP_BACK)), 1e-8, APART_ENOUGH)
         close = proved.tau_high <= 1.1 * proved.tau_low and proved.tau_low <= 1.1 * proved.tau_high
         if rounding.head >= 0:
             explained = rounding.loss > max(time_error, 1e-3 * gap) or (close and rounding.loss > 0.25 * gap)

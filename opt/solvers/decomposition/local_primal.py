@@ -23,6 +23,8 @@ from .response import served_value
 
 # Relative distance that the two prices of a rounding keep from the relaxation's.
 APART = 1e-7
+# The same where nothing seems to jump, and yet something must.
+APART_ENOUGH = 0.03
 # Share of the budget that an allocation may leave unused: worth at most that much of price times budget.
 UNUSED = 1e-10
 
@@ -261,15 +263,15 @@ def round_prices(
     """The two answers around the relaxation's, one over the budget and one under it, mixed until it is used, in head order.
 
     Only heads that jump by ``least_jump`` of their share or more are mixed; the relaxation may want such a head on at
-    ``tau_low`` and off at ``tau_high``. The prices are moved apart by a hair, since those at which heads jump depend on tau,
+    ``tau_low`` and off at ``tau_high``. The prices should lie apart by a hair, since those at which heads jump depend on tau,
     which may be off by one.
     """
     count = low.shape[0]
     fade_low = math.exp(-problem.decay * shared_delay(problem, tau_low))
     fade_high = math.exp(-problem.decay * shared_delay(problem, tau_high))
     many, few = np.zeros(count), np.zeros(count)
-    _, above, _ = respond_all(problem, heads, low, high, fade_low, price_low * (1.0 - APART), many)
-    _, below, _ = respond_all(problem, heads, low, high, fade_high, price_high * (1.0 + APART), few)
+    _, above, _ = respond_all(problem, heads, low, high, fade_low, price_low, many)
+    _, below, _ = respond_all(problem, heads, low, high, fade_high, price_high, few)
     tau, room, fade = tau_high, problem.budget - below, fade_high
     if problem.multicast_need > 0.0:
         air_low, air_high = problem.multicast_need / tau_low, problem.multicast_need / tau_high

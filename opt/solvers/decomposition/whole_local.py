@@ -24,7 +24,7 @@ from ...result import Deadline, Stopped
 from ...snapshot import LocalPart
 from ...whole_subchannels import whole_budget
 from .best_first import BestFirst
-from .local_delay import STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
+from .local_delay import NARROW, STEP_BACK, edge, level_at, line_below, piece_edge, shared_delay
 from .part_answer import PartAnswer
 from .proof_tree import local_proof
 from .whole_bound import WholeBound, best_counts, bound_whole, nobody_earns
@@ -201,7 +201,7 @@ class _Search(BestFirst[Cell]):
         if right == math.inf:
             self.cut_time(cell, 2.0 * left)
             return
-        wide = right > left * (1.0 + 10.0 * STEP_BACK)
+        wide = right > left * (1.0 + NARROW)
         gap = proved.bound - self.value
         if not (wide and proved.time_error > 0.2 * gap):
             if self.cut_count(cell) or self.cut_share(cell, 0.05 if wide else 1e-6):
