@@ -31,8 +31,8 @@ class Committee:
 
 
 class Needs:
-    """The part as balls, at the precision of the moment. budget: of C5 as far as it can matter (rule Budget); spectrum_price p_0
-    of a subchannel; timeout T; capacity psi."""
+    """The part as balls, at the precision of the moment. budget: of C5 as far as it can matter (rule Budget); spectrum_price
+    p_0 of a subchannel; timeout T; capacity psi."""
 
     def __init__(self, part: GlobalPart) -> None:
         points, self.group, self.capped = int(part.sinr_access.shape[-1]), part.multicast == "group", part.timeout_rule == "cap"

@@ -43,7 +43,8 @@ def prove_whole_global(part: GlobalPart, proof: WholeGlobalProof) -> list[arb] |
                 break
             for leaf in open_:
                 proved[leaf] = tables.bound(cells[leaf], exact(float(proof.prices[leaf])), exact(claims[leaf]))
-        open_ = [leaf for leaf in open_ if not proved[leaf] <= claims[leaf]]
+        # More digits help where few are missing.
+        open_ = [leaf for leaf in open_ if proved[leaf] * (1 - NEAR) < claims[leaf] and not proved[leaf] <= claims[leaf]]
         if not open_:
             break
     return proved
@@ -112,8 +113,8 @@ class Tables:
             rest = [reduce(joined, value[:i] + value[i + 1 :], [ZERO] + [EMPTY] * everybody) for i in range(len(cell))]
             most, moved = largest([value[0][chosen] + rest[0][everybody ^ chosen] for chosen in sets]), False
             target = claim - self.width * price
-            # The worse half first; once all that attain the largest sum are sharp, nothing else would help.
-            bar = (most + target) / 2 if most - target > most.abs_upper() * NEAR else target
+            # The worst first; once all that attain the largest sum are sharp, nothing else would help.
+            bar = most - (most - target) / 8 if most - target > most.abs_upper() * NEAR else target
             for i, (low, high) in enumerate(cell) if not most <= target else ():
                 for chosen in sets:
                     others = rest[i][everybody ^ chosen]

@@ -43,7 +43,7 @@ def proves_at_least(part, proof, attained):
     return proved is None or any(not value < attained for value in proved)
 
 
-@pytest.fixture(scope="module", params=["tiny", "scarce", "perlink", "cap", "whole", "whole_perlink"])
+@pytest.fixture(scope="module", params=["tiny", "scarce", "perlink", "cap", "whole"])
 def solved(request):
     """(global part, its proof, what is attained)."""
     snapshot = draw_family(request.param, 3)
