@@ -146,7 +146,7 @@ def leaf_bound(
     best = extra + at_right - paid + slack(low.size, gross + boxes, extra + paid)
     if fade_right < fade_left and at_right < at_left:
         inner = chord_peak(at_left - at_right, fade_left - fade_right, decay, intercept, slope, price * need, left, right)
-        if inner < math.inf:
+        if inner < right:
             share = (fade_at(decay, intercept, slope, inner) - fade_right) / (fade_left - fade_right)
             there = at_right + min(max(share, 0.0), 1.0) * (at_left - at_right)
             paid = price * need / inner if inner > 0.0 else 0.0
