@@ -16,15 +16,15 @@ TIME_LIMIT = 3600.0
 
 
 def planned(snapshot: Snapshot) -> Result:
-    """Solve one epoch; RuntimeError when the time limit cut it short, since the answer would depend on the machine."""
+    """Solve one epoch; RuntimeError when a limit cut it short, since the answer would depend on the machine."""
     return planned_batch([snapshot])[0]
 
 
 def planned_batch(snapshots: Snapshot | Sequence[Snapshot], report: Callable[[int, int], None] | None = None) -> list[Result]:
-    """Solve a batch of epochs, telling ``report`` (done, total); RuntimeError when the time limit cut one short."""
+    """Solve a batch of epochs, telling ``report`` (done, total); RuntimeError when a limit cut one short."""
     results = solve_batch(snapshots, gap=GAP, time_limit=TIME_LIMIT, report=report)
     for result in results:
-        if result.stopped == "time_limit" or result.decision is None:
+        if result.stopped in ("time_limit", "memory_limit") or result.decision is None:
             raise RuntimeError(f"{result.snapshot} was not solved to a gap of {GAP} within {TIME_LIMIT:g} s")
     return results
 

@@ -22,7 +22,7 @@ REFUSED = (UNSUPPORTED, LICENCE)
 MEANING = {
     PROVED: "holds a decision and a bound within the gap that was asked, inside the time limit",
     LATE: "the same, but after the time limit",
-    TIME_LIMIT: "stopped at the time limit with a wider gap",
+    TIME_LIMIT: "stopped at the time or memory limit with a wider gap",
     ENDED: "ended by itself with a wider gap or without a bound",
     NOTHING_FOUND: "ended without a decision",
     KILLED_TIME: "ignored its time limit and was killed",
@@ -139,7 +139,7 @@ def _outcome(stopped: str, gap: float, seconds: float, empty: bool, config: Comp
         return PROVED if seconds <= config.time_limit else LATE
     if empty:
         return NOTHING_FOUND
-    return TIME_LIMIT if stopped == "time_limit" else ENDED
+    return TIME_LIMIT if stopped in ("time_limit", "memory_limit") else ENDED
 
 
 def _score(found: list[dict[str, Any]], traces: dict[tuple[str, str], Trace], config: ComparisonConfig) -> None:
