@@ -119,10 +119,11 @@ def reduce_local(part: LocalPart) -> ReducedLocal:
     subchannels, cpu_max = max(float(part.subchannels_max), 1.0 / TAME), np.maximum(part.cpu_max_hz, 1.0 / TAME)
     decay, multicast = min(float(part.decay), TAME), 0.0 if math.isinf(multicast_need) else multicast_need
     # A rate that underflows gives a need with few digits, unless that is cut off anyway.
-    exact = tame(np.where(need < TAME, rate, 1.0), zero=False)
-    exact &= tame(part.subchannel_hz * spectral_efficiency(links), zero=False) or multicast_need >= TAME
+    exact = tame(np.where(need < TAME, rate, 1.0))
+    exact = exact and (multicast_need >= TAME or tame(part.subchannel_hz * spectral_efficiency(links)))
     budget = useful_budget(subchannels, _total(worth), price)
-    numbers = (work, decay, cpu_price, price, budget, multicast, queue_relief, load_rate, part.cache_multiplier)
+    numbers = (decay, cpu_price, price, budget, multicast, float(queue_relief), float(load_rate), float(part.cache_multiplier))
+    exact = exact and all(x == 0.0 or 1.0 / TAME <= x <= TAME for x in numbers)
     return ReducedLocal(
         worth=worth,
         work=work,
@@ -137,17 +138,13 @@ def reduce_local(part: LocalPart) -> ReducedLocal:
         queue_relief=float(queue_relief),
         load_rate=float(load_rate),
         stepped=bool(part.floor_adaptation),
-        tame=bool((worth <= TAME).all()) and exact and tame(need, cpu_max, zero=False) and tame(*numbers),
+        tame=exact and float(worth.max()) <= TAME and not np.isnan(work).any() and tame(need) and tame(cpu_max),
     )
 
 
-def tame(*numbers: Floats | float, zero: bool = True) -> bool:
-    """Whether all these numbers lie within [1 / ``TAME``, ``TAME``], or are 0 where ``zero`` is one of them."""
-    for each in numbers:
-        inside = (np.asarray(each) >= 1.0 / TAME) & (np.asarray(each) <= TAME)
-        if not (inside | (zero & (np.asarray(each) == 0.0))).all():
-            return False
-    return True
+def tame(numbers: Floats) -> bool:
+    """Whether all these numbers lie within [1 / ``TAME``, ``TAME``]."""
+    return numbers.size == 0 or (float(numbers.min()) >= 1.0 / TAME and float(numbers.max()) <= TAME)
 
 
 def recover_local(part: LocalPart, tau: float, uplink: Floats, cpu_hz: Floats, beyond: float = 0.0) -> LocalDecision:

@@ -184,7 +184,7 @@ def test_weak_regimes_close_and_their_certificates_hold(regime, whole):
 @pytest.mark.parametrize("whole", [False, True], ids=["divisible", "whole"])
 @pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.__name__)
 def test_weak_regimes_close_and_their_certificates_hold_many(regime, whole):
-    for seed in range(1000, 1400):
+    for seed in range(1000, 1030):
         check(regime(np.random.default_rng([seed, 11]), whole), closes=regime is not extreme)
 
 

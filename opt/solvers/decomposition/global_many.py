@@ -28,6 +28,8 @@ from .global_response import SLACK, GlobalModel, respond
 
 # Ways to share the APs that a search may start from: each costs it about a millisecond twice, and some memory.
 MOST_WAYS = 20_000
+# So few that neither time nor memory is asked.
+FEW_WAYS = 2_000
 WAYS_PER_SECOND = 500
 TURNS = 60
 # With more committees exchanging spectrum in pairs takes longer than a deadline may wait.
@@ -45,6 +47,8 @@ def ways_to_share(capacity: Integers, points: int) -> int:
 
 def enumerable(capacity: Integers, points: int, deadline: Deadline) -> bool:
     """Whether starting from each vector of counts leaves time for a search, and fits into memory."""
+    if math.prod(min(most, points) + 1 for most in capacity.tolist()[1:]) <= FEW_WAYS:
+        return True
     ways = ways_to_share(capacity, points)
     each = 40.0 * len(capacity) + 8.0 * points + 1000.0  # bytes: the box, the access, Python's objects around them
     return ways <= max(MOST_WAYS, WAYS_PER_SECOND * deadline.left) and ways * each <= 0.25 * deadline.stop.memory_left
