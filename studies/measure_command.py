@@ -83,6 +83,11 @@ def _scheduler(name: str) -> Policy | str:
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = _called(name, importlib.import_module, module)
+    except InputError as error:
+        cause = error.__cause__
+        if isinstance(cause, ModuleNotFoundError) and cause.name and f"{module}.".startswith(f"{cause.name}."):
+            raise InputError(f"is {name!r}; {cause}", field="--policy") from None
+        raise
     finally:
         sys.path.pop(0)
     if not hasattr(found, attribute):

@@ -198,11 +198,12 @@ def test_a_loosely_solved_node_still_bounds():
         deadline = Deadline(60.0)
         proved = {}
         for tolerance in (1e-8, 0.3):
-            cone = tree._program()
+            tree.relaxed(roots[0], deadline)  # compiles the cone program
+            cone = tree._cone
             solve = type(cone).solve
 
-            def loosely(numbers, seconds, tolerance=tolerance, cone=cone, solve=solve):
-                return solve(cone, numbers, tolerance=tolerance, seconds=seconds)
+            def loosely(numbers, deadline, tolerance=tolerance, cone=cone, solve=solve):
+                return solve(cone, numbers, deadline, tolerance=tolerance)
 
             cone.solve = loosely
             answers = [(root, tree.relaxed(root, deadline)) for root in roots]

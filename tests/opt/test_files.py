@@ -138,7 +138,9 @@ def test_a_descriptor_is_written_to_where_it_stands(tmp_path):
         write_atomically(tmp_path / "link", "again ")
         file.write("after")
     assert (tmp_path / "file").read_text() == "before content again after"
-    code = "from twingap.opt.files import write_atomically as write\nprint('said'); w('/dev/stdout', 'kept\\n'); print('end')"
+    code = (
+        "from twingap.opt.files import write_atomically as write\nprint('said'); write('/dev/stdout', 'kept\\n'); print('end')"
+    )
     with (tmp_path / "out").open("w") as out:
         subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
     assert (tmp_path / "out").read_text() == "said\nkept\nend\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import twingap
-from twingap.opt.global_reduction import committee_needs
+from twingap.opt.global_range import global_numbers
 from twingap.opt.result import Answer, Deadline
 from twingap.opt.solvers.decomposition.global_many import OnePrice, ways_to_share
 from twingap.opt.solvers.decomposition.global_part import global_model, solve_global
@@ -31,7 +31,7 @@ def test_ways_to_share_may_have_thirty_digits():
 def test_the_bound_of_one_price_is_above_the_optimum_and_close(rule, seed):
     part = twingap.draw("tiny", seed, committees=3, aps=6, delegates=(4, 4), timeout_rule=rule).global_
     best = solve_global(part, 1e-6, 0.0, Deadline(math.inf))
-    one = OnePrice(global_model(part, committee_needs(part)), np.array(part.capacity, dtype=np.int64), 1.0)
+    one = OnePrice(global_model(part, global_numbers(part)), np.array(part.capacity, dtype=np.int64), 1.0)
     one.minimise(0.0, Deadline(math.inf))
     one.decide(Deadline(math.inf))
     assert one.bound >= best.objective
@@ -39,7 +39,7 @@ def test_the_bound_of_one_price_is_above_the_optimum_and_close(rule, seed):
     assert one.bound <= 1.2 * best.bound
     # True at every price, also where the deadline ends the search for the best.
     for price in (0.0, 1e-3, 1.0, 100.0):
-        hurried = OnePrice(global_model(part, committee_needs(part)), np.array(part.capacity, dtype=np.int64), price)
+        hurried = OnePrice(global_model(part, global_numbers(part)), np.array(part.capacity, dtype=np.int64), price)
         hurried.minimise(0.0, Deadline(0.0))
         assert hurried.bound >= best.objective
 

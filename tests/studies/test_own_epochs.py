@@ -232,7 +232,7 @@ def test_the_command(command, tmp_path):
         (("nowhere", "--policy", "oracle"), "twingap: base: is missing"),
         (("trace", "--policy", "static"), "twingap: baseline static: system: is not known"),
         (("trace", "--policy", "oracle", "--length", "3"), "twingap: episode_length: is 3"),
-        (("trace", "--policy", "oracle", "--sigma", "-1"), "twingap: sigma.cpu: is -1.0"),
+        (("trace", "--policy", "oracle", "--sigma", "-1"), "twingap: sigma: is -1.0"),
         (("trace",), "twingap: Missing option"),
     ],
 )

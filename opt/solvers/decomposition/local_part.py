@@ -56,7 +56,7 @@ def solve_local(
     of its bound. With ``whole_subchannels`` the search is ``whole_local``'s.
     """
     if part.whole_subchannels and not local_tables_fit(part, deadline):
-        return nothing_local(part, solve_local(replace(part, whole_subchannels=False), relative, absolute, deadline))
+        return nothing_local(part, solve_local(replace(part, whole_subchannels=False), relative, absolute, deadline, certify))
     if part.whole_subchannels:
         return solve_whole_local(part, relative, absolute, deadline, certify)
     started = perf_counter()

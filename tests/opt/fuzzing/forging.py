@@ -192,6 +192,8 @@ class Forger:
         elif kind == 1:
             # A leaf becomes a cut with twice the same leaf.
             leaves = [at for at, value in enumerate(tree) if value == LEAF]
+            if not leaves:
+                return "nothing"
             node = leaves[int(rng.integers(len(leaves)))]
             self.splice(proof, node, node + 1, [int(rng.integers(1, 4)), LEAF, LEAF])
         elif kind == 2:
