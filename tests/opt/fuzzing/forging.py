@@ -256,8 +256,8 @@ class Forger:
         ways = []
         for _ in range(1 + int(self.rng.random() < 0.4)):
             kind = int(self.rng.integers(8))
-            if not len(proof["tree"]):  # type: ignore[arg-type]
-                return "nothing"
+            if not (len(proof["tree"]) and len(proof["prices"])):  # type: ignore[arg-type]
+                return "+".join(ways) or "nothing"
             if kind <= 1:
                 ways.append(self.multipliers(proof))
             elif kind <= 3:
