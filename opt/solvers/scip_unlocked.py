@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from threading import Thread
+from threading import Thread, stack_size
 from typing import Any
 
 from ..result import Deadline
 
 _ScipDirect: Any = import_module("pyomo.contrib.solver.solvers.scip.scip_direct").ScipDirect
 
-# Seconds between two looks at the deadline while SCIP computes.
-LOOK_EVERY = 0.02
+# Seconds between two looks at the deadline while SCIP computes, and by which SCIP may pass its own limit before it is told
+# to stop, again and again.
+LOOK_EVERY, LATE = 0.02, 0.5
+# Bytes: SCIP walks the trees of its expressions by recursion, and a thread's usual stack may be smaller than the main one.
+STACK = 64 * 2**20
 
 
 class _Unlocked:
@@ -45,12 +48,21 @@ class _Unlocked:
             except BaseException as error:
                 failures.append(error)
 
-        working = Thread(target=run, daemon=True)
-        working.start()
+        before = stack_size(STACK)
+        try:
+            working = Thread(target=run, daemon=True)
+            working.start()
+        finally:
+            stack_size(before)
+        # Not at the time limit, which SCIP keeps itself, and not all the time: it may just be taking its solution apart.
+        tell, asked = deadline.limit + LATE, False
         while working.is_alive():
             working.join(LOOK_EVERY)
-            if deadline.passed:
+            if deadline.stop.reason is not None and not asked:
+                tell, asked = deadline.elapsed, True
+            if deadline.elapsed >= tell:
                 self._model.interruptSolve()
+                tell = deadline.elapsed + LATE
         if failures:
             raise failures[0]
 
