@@ -146,8 +146,8 @@ def _work(cell: Cell, records: Records, words: Any, keeper: int) -> NoReturn:
         reason = "error" if limit is None else "memory_limit"
         text = "memory" if limit is None else f"memory limit {limit / 1e9:g} GB: a request far above it was refused"
         words.send(Failure(reason, f"{told}\n{text}"))
-    except BaseException:
-        words.send(Failure("error", traceback.format_exc()))
+    except BaseException as error:
+        words.send(Failure("error", _told(error)))
     finally:
         # As multiprocessing does when a process of its own ends: named semaphores (Pyomo makes one when it is imported) would
         # stay behind until the whole study ends.
@@ -155,6 +155,13 @@ def _work(cell: Cell, records: Records, words: Any, keeper: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _told(error: BaseException) -> str:
+    """The traceback, what was raised as its last line; notes (who raised it, on what) before."""
+    told = traceback.TracebackException.from_exception(error)
+    notes, told.__notes__ = told.__notes__ or [], None
+    return "".join([*(f"{note}\n" for note in notes), *told.format()])
 
 
 def _record(cell: Cell, records: Records, words: Any) -> None:
