@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -100,11 +101,20 @@ def enforced(passed: Callable[[], bool]) -> Generator[None]:
                         raise_in(thread, LimitReached)
                 pause = 1.0
 
+    said = sys.unraisablehook
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        # It may arrive where Python lets no exception through (a finaliser): nothing is lost, it comes again.
+        if args.exc_type is not LimitReached:
+            said(args)
+
     watcher = threading.Thread(target=watch, daemon=True)
+    sys.unraisablehook = unraisable
     watcher.start()
     try:
         yield
     finally:
+        sys.unraisablehook = said
         # Whatever was raised but has not arrived yet is taken back: nothing may reach the code behind this step.
         done.set()
         with lock:
