@@ -175,5 +175,7 @@ def test_interrupted_it_leaves_whole_records_only(tmp_path):
     assert running.returncode == 130
     assert said.strip().endswith("interrupted")
     for path in Path(records).iterdir():
+        if path.name.startswith(".") and path.suffix == ".part":
+            continue  # no record: a worker was killed while it wrote, and the next start removes it
         assert path.suffix == ".json"
         json.loads(path.read_text())
