@@ -1,15 +1,21 @@
 """Pyomo's interface to SCIP, which lets go of Python's lock while SCIP computes and can be ended from outside.
 
 Pyomo reads SCIP's log through a pipe that a thread of Python empties. PySCIPOpt's ``optimize`` keeps the lock, so that a log
-longer than the pipe (64 KiB) would stop SCIP for good; ``optimizeNogil`` is the same without the lock. It runs in a thread of
-its own, since Python handles signals in the main thread only: here they are seen, and SCIP is told to stop.
+longer than the pipe (64 KiB) would stop SCIP for good; ``optimizeNogil`` is the same without the lock. It stays in the thread
+that calls it (in another one SCIP crashed now and then), and there Python handles no signal before SCIP is back: a second
+thread is woken by the signal itself and tells SCIP to stop.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import select
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
-from threading import Thread, stack_size
 from typing import Any
 
 from ..result import Deadline
@@ -19,8 +25,7 @@ _ScipDirect: Any = import_module("pyomo.contrib.solver.solvers.scip.scip_direct"
 # Seconds between two looks at the deadline while SCIP computes, and by which SCIP may pass its own limit before it is told
 # to stop, again and again.
 LOOK_EVERY, LATE = 0.02, 0.5
-# Bytes: SCIP walks the trees of its expressions by recursion, and a thread's usual stack may be smaller than the main one.
-STACK = 64 * 2**20
+ENDING = {signal.SIGINT, signal.SIGTERM}
 
 
 class _Unlocked:
@@ -40,31 +45,42 @@ class _Unlocked:
         self._model.setParam("limits/time", min(deadline.left, 1e20))
         if math.isfinite(deadline.stop.memory_left):
             self._model.setParam("limits/memory", deadline.stop.memory_left / 2**20)
-        failures: list[BaseException] = []
-
-        def run() -> None:
+        done = threading.Event()
+        with woken() as signals:
+            watcher = threading.Thread(target=self._watch, args=(signals, done), daemon=True)
+            watcher.start()
             try:
                 self._model.optimizeNogil()
-            except BaseException as error:
-                failures.append(error)
+            finally:
+                done.set()
+                watcher.join()
 
-        before = stack_size(STACK)
-        try:
-            working = Thread(target=run, daemon=True)
-            working.start()
-        finally:
-            stack_size(before)
-        # Not at the time limit, which SCIP keeps itself, and not all the time: it may just be taking its solution apart.
-        tell, asked = deadline.limit + LATE, False
-        while working.is_alive():
-            working.join(LOOK_EVERY)
-            if deadline.stop.reason is not None and not asked:
+    def _watch(self, signals: int, done: threading.Event) -> None:
+        """Tell SCIP to stop, again and again: at a signal, or another limit than its own, or late."""
+        deadline, asked = self._deadline, False
+        tell = deadline.limit + LATE
+        while not done.is_set():
+            seen = os.read(signals, 64) if select.select([signals], [], [], LOOK_EVERY)[0] else b""
+            if not asked and (deadline.stop.reason is not None or ENDING.intersection(seen)):
                 tell, asked = deadline.elapsed, True
-            if deadline.elapsed >= tell:
+            if deadline.elapsed >= tell and not done.is_set():
                 self._model.interruptSolve()
                 tell = deadline.elapsed + LATE
-        if failures:
-            raise failures[0]
+
+
+@contextmanager
+def woken() -> Generator[int]:
+    """A descriptor from which the numbers of signals can be read as they come; nothing comes outside the main thread."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False) if main else -1
+    try:
+        yield reading
+    finally:
+        if main:
+            signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
 
 
 class UnlockedScip(_ScipDirect):
